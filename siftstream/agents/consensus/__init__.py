@@ -1,0 +1,1 @@
+"""Consensus: every annotator's every word becomes one label a sample."""

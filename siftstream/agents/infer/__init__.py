@@ -1,0 +1,1 @@
+"""Infer: the live model over features, swapped between two batches."""

@@ -1,0 +1,1 @@
+"""Retrain: whenever the pool has grown enough, learn, judge and publish."""

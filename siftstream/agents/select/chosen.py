@@ -1,0 +1,41 @@
+"""What was chosen before, as `selected` tells it."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from siftstream.schemas import Selected
+from siftstream.streams.record import Record
+
+
+@dataclass
+class Chosen:
+    """One partition's choices so far."""
+
+    ids: set[str] = field(default_factory=set[str])
+    last_round: int = -1
+
+
+class ChosenBefore:
+    """A fold over `selected`: the ids a partition has handed out, and its last round."""
+
+    def __init__(self) -> None:
+        self._partitions: defaultdict[int, Chosen] = defaultdict(Chosen)
+
+    def fold(self, record: Record) -> None:
+        """Learn one selection.
+
+        Raises:
+            SchemaError: not a `Selected`.
+        """
+        chosen = Selected.decode(record.value)
+        self.note(record.partition, chosen)
+
+    def note(self, partition: int, chosen: Selected) -> None:
+        """Learn one selection that was just made."""
+        mine = self._partitions[partition]
+        mine.ids.add(chosen.sample_id)
+        mine.last_round = max(mine.last_round, chosen.round)
+
+    def of(self, partition: int) -> Chosen:
+        """The partition's choices."""
+        return self._partitions[partition]

@@ -1,0 +1,125 @@
+"""One round: within the budget, the audit slice by chance and the rest by the strategy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siftstream.agents.select.settings import SelectSettings
+from siftstream.agents.select.window import Window
+from siftstream.schemas import Reason, Selected
+from siftstream.strategies import Strategy, get_strategy
+from siftstream.strategies import Window as Candidates
+
+SHOWN_CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One chosen row."""
+
+    slot: int
+    score: float
+    reason: Reason
+    strategy: str
+    inclusion_probability: float | None = None
+
+
+class Rounds:
+    """Holds rounds over windows; the same window, round number and seed give the same choice."""
+
+    def __init__(self, settings: SelectSettings, classes: Sequence[str], partitions: int, untrained: str) -> None:
+        """Args: the stage's settings; class names; P; the version name scores carry before any training.
+
+        Raises:
+            StrategyError: a strategy's name or parameters are wrong.
+        """
+        self._settings = settings
+        self._classes = tuple(classes)
+        self._partitions = partitions
+        self._untrained = untrained
+        self._strategy = get_strategy(settings.strategy.name, **settings.strategy.parameters)
+        self._cold_start = get_strategy(settings.strategy.cold_start)
+
+    def due(self, window: Window, done: int) -> int | None:
+        """Return the number of the round that is due after the last record, or none."""
+        number = window.seen // self._settings.trigger.every - 1
+        return number if number > done else None
+
+    def hold(self, window: Window, *, partition: int, number: int, spent: int) -> list[Selected]:
+        """Choose, mark the chosen rows as taken, and return them, best first.
+
+        Args:
+            window: The partition's window.
+            partition: Its number.
+            number: The round's number.
+            spent: Samples this partition has chosen before.
+        """
+        size = self._size(window, partition, spent)
+        if size == 0:
+            return []
+        rng = np.random.default_rng([self._settings.seed, partition, number])
+        audit = self._audit(window, size, rng)
+        picks = [*self._by_strategy(window, size - len(audit), audit, rng), *audit]
+        window.take(np.array([pick.slot for pick in picks], np.int64))
+        return [
+            self._selected(window, pick, rank, len(picks), partition, number)
+            for rank, pick in enumerate(picks)
+        ]  # fmt: skip
+
+    def _size(self, window: Window, partition: int, spent: int) -> int:
+        share = self._settings.budget.share(partition, self._partitions)
+        left = self._settings.budget.per_round if share is None else share - spent
+        return max(0, min(self._settings.budget.per_round, left, len(window.candidates())))
+
+    def _audit(self, window: Window, size: int, rng: np.random.Generator) -> list[Pick]:
+        """Choose the audit slice uniformly; a fractional size is made whole by chance, so it is right on average."""
+        free = window.candidates()
+        expected = size * self._settings.audit.fraction
+        count = min(size, int(expected) + int(rng.random() < expected % 1.0))
+        slots = rng.choice(free, count, replace=False)
+        chance = min(1.0, expected / len(free))
+        return [Pick(int(s), 0.0, Reason.AUDIT, "random", chance) for s in slots]
+
+    def _by_strategy(
+        self, window: Window, size: int, audit: Sequence[Pick], rng: np.random.Generator
+    ) -> list[Pick]:
+        free = window.candidates()
+        free = free[~np.isin(free, [pick.slot for pick in audit])]
+        if size == 0 or not len(free):
+            return []
+        newest = int(free[-1])
+        cold = window.versions[newest] == self._untrained
+        strategy: Strategy = self._cold_start if cold else self._strategy
+        if strategy.needs_embeddings:  # rows of another encoder lie in another space
+            same = [s for s in free.tolist() if window.encoders[s] == window.encoders[newest]]
+            free = np.array(same, np.int64)
+        chosen = strategy.select(self._view(window, free), size, rng)
+        reason = Reason.COLD_START if cold else Reason.STRATEGY
+        chance = min(1.0, size / len(free)) if strategy.name == "random" else None
+        return [
+            Pick(int(free[i]), float(score), reason, strategy.name, chance)
+            for i, score in zip(chosen.indices, chosen.scores, strict=True)
+        ]
+
+    def _view(self, window: Window, free: NDArray[np.int64]) -> Candidates:
+        return Candidates(
+            probs_BMC=window.probs[free],
+            emb_BD=window.embeddings[free].astype(np.float32),
+            covered_ND=window.embeddings[window.taken()].astype(np.float32),
+        )
+
+    def _selected(
+        self, window: Window, pick: Pick, rank: int, size: int, partition: int, number: int
+    ) -> Selected:
+        probs = window.probs[pick.slot].mean(axis=0).clip(0.0, 1.0)
+        likeliest = np.argsort(-probs, kind="stable")[:SHOWN_CLASSES]
+        return Selected(
+            sample_id=window.ids[pick.slot], uri=window.uris[pick.slot], metadata=window.metadata[pick.slot],
+            partition=partition, round=number, round_size=size, rank=rank, score=pick.score,
+            strategy=pick.strategy, reason=pick.reason, inclusion_probability=pick.inclusion_probability,
+            model_version=window.versions[pick.slot], prediction=self._classes[int(likeliest[0])],
+            probabilities={self._classes[int(c)]: round(float(probs[c]), 6) for c in likeliest},
+            position=window.head, seed=self._settings.seed,
+        )  # fmt: skip

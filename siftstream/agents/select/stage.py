@@ -1,0 +1,96 @@
+"""The select stage: scores into windows, rounds out of them, the floor committed behind."""
+
+from dataclasses import dataclass
+from logging import getLogger
+from typing import Any
+
+from siftstream.agents.select.chosen import ChosenBefore
+from siftstream.agents.select.memory import Memory
+from siftstream.agents.select.rounds import Rounds
+from siftstream.agents.select.settings import SelectSettings
+from siftstream.agents.select.window import Window
+from siftstream.agents.select.heads import LiveHead
+from siftstream.schemas import Scores, Selected
+from siftstream.schemas.errors import BadRecord
+from siftstream.streams.app import StageApp
+from siftstream.streams.record import Outgoing, Record
+from siftstream.streams.view import View
+from siftstream.streams.work import Work, current_events, finish_patiently
+
+log = getLogger(__name__)
+
+
+@dataclass
+class Shelf:
+    """A partition's window, and where its rounds stand, in one generation of the group."""
+
+    window: Window
+    generation: int
+    done: int  # the last round held
+    known_head: int  # records up to here were handled in an earlier life
+
+
+def attach(app: StageApp, settings: SelectSettings, rounds: Rounds, live: LiveHead) -> None:
+    """Make `app` the select stage."""
+    shelves: dict[Any, Shelf] = {}
+    chosen = ChosenBefore()
+    selected = View(app.kafka, app.pipeline, Selected.topic, chosen.fold)
+
+    async def restored(tp: Any, generation: int) -> Shelf:
+        """Begin a partition where the group left it: the log gives the rest."""
+        _, metadata = await app.consumer.committed(tp)
+        memory = Memory.decode(metadata)
+        await selected.refresh([tp.partition])
+        done = max(memory.done, chosen.of(tp.partition).last_round)
+        return Shelf(Window(settings.window.size, memory.seen), generation, done, memory.head)
+
+    async def shelf_of(message: Any) -> Shelf:
+        shelf = shelves.get(message.tp)
+        if shelf is None or shelf.generation != message.generation_id:
+            shelf = shelves[message.tp] = await restored(message.tp, message.generation_id)
+        return shelf
+
+    def add(shelf: Shelf, record: Record, work: Work) -> None:
+        """One record into its window; the round that it makes due into `work`."""
+        try:
+            batch = Scores.decode(record.value)
+        except BadRecord as error:
+            if record.offset > shelf.known_head:
+                work.refuse(record, error)
+            return
+        window, before = shelf.window, chosen.of(record.partition)
+        window.append(record.offset, batch, before.ids)
+        live.rescore(window)
+        number = rounds.due(window, shelf.done)
+        if number is None:
+            return
+        shelf.done = number
+        for one in rounds.hold(window, partition=record.partition, number=number, spent=len(before.ids)):
+            chosen.note(record.partition, one)
+            work.outputs.append(
+                Outgoing(Selected.topic, one.encode(), one.key, partition=record.partition)
+            )  # fmt: skip
+
+    def commit_floor(tp: Any, shelf: Shelf) -> None:
+        floor, seen = shelf.window.floor()
+        memory = Memory(seen, shelf.done, shelf.window.head, len(shelf.window))
+        app.consumer.advance_floor(tp, floor, memory.encode())
+
+    @app.agent(app.source(Scores), name="select")
+    async def select(stream: Any) -> None:
+        await live.begin()
+        async for events in stream.noack_take(64, within=0.05):
+            work, touched = Work(), {}
+            current = current_events(app, events)
+            for event in current:
+                message = event.message
+                shelf = touched[message.tp] = await shelf_of(message)
+                if message.offset > shelf.window.head:
+                    add(shelf, Record.of_message(message), work)
+            await finish_patiently(app, work)
+            for tp, shelf in touched.items():
+                commit_floor(tp, shelf)
+            for event in current:
+                await stream.ack(event)
+
+    app.close_at_stop(selected.stop)

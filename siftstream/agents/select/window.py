@@ -1,0 +1,156 @@
+"""The sliding window of one partition: its last N distinct samples, in flat arrays."""
+
+from collections import deque
+from collections.abc import Container
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siftstream.schemas import Scores
+
+EMPTY, FREE, TAKEN = 0, 1, 2
+_UNSEEN = ""
+
+
+class Window:
+    """The last `capacity` distinct samples of a partition, in the order the log gave them.
+
+    A sample that is still in the window is not added again: the first in the log counts. Rows are a
+    ring; `seen` counts distinct samples for ever, so slot = seen mod capacity and a window rebuilt
+    from its floor has every sample in the slot it had. Memory a row: M*C*4 + D*2 + 30 bytes of
+    arrays, and about 300 bytes of id, URI and metadata.
+    """
+
+    def __init__(self, capacity: int, seen: int = 0) -> None:
+        """Args: rows; distinct samples seen before the first record to come (from the floor)."""
+        self.capacity = capacity
+        self.seen = seen
+        self.head = -1  # offset of the last record added
+        self.rescored_to = ""  # the version whose head scored the older rows
+        self.state = np.zeros(capacity, np.uint8)
+        self.offsets = np.full(capacity, -1, np.int64)
+        self.order = np.full(capacity, -1, np.int64)  # value of `seen` when the row came
+        self.probs = np.zeros((capacity, 0, 0), np.float32)  # [N, M, C]
+        self.embeddings = np.zeros((capacity, 0), np.float16)  # [N, D]
+        self.ids: list[str] = [_UNSEEN] * capacity
+        self.uris: list[str] = [_UNSEEN] * capacity
+        self.metadata: list[dict[str, str]] = [{}] * capacity
+        self.versions: list[str] = [_UNSEEN] * capacity
+        self.encoders: list[str] = [_UNSEEN] * capacity
+        self._slot: dict[str, int] = {}
+        self._records: deque[tuple[int, int]] = deque()  # (offset, seen before it) of records still needed
+        self._pins: deque[tuple[int, int]] = deque()  # (offset of a repeat, offset of its first)
+
+    def __len__(self) -> int:
+        return len(self._slot)
+
+    def append(self, offset: int, batch: Scores, taken: Container[str] = ()) -> int:
+        """Add a record's samples; return how many were new.
+
+        Args:
+            offset: The record's offset; records come in the order of the log.
+            batch: Its samples.
+            taken: Ids chosen before, which may not be chosen again (any container with fast `in`).
+        """
+        self._fit(batch)
+        self._records.append((offset, self.seen))
+        fresh = self._fresh_rows(offset, batch)
+        slots = (self.seen + np.arange(len(fresh))) % self.capacity
+        for row, slot in zip(fresh, slots.tolist(), strict=True):
+            self._place(slot, batch, row)
+        self.state[slots] = [TAKEN if batch.sample_ids[row] in taken else FREE for row in fresh]
+        self.offsets[slots] = offset
+        self.order[slots] = self.seen + np.arange(len(fresh))
+        self.probs[slots] = batch.probs[fresh]
+        self.embeddings[slots] = batch.embeddings[fresh]
+        self.seen += len(fresh)
+        self.head = offset
+        return len(fresh)
+
+    def candidates(self) -> NDArray[np.int64]:
+        """The slots of free rows, oldest first."""
+        slots = np.flatnonzero(self.state == FREE)
+        return slots[np.argsort(self.order[slots])]
+
+    def taken(self) -> NDArray[np.int64]:
+        """The slots of rows already chosen, oldest first."""
+        slots = np.flatnonzero(self.state == TAKEN)
+        return slots[np.argsort(self.order[slots])]
+
+    def take(self, slots: NDArray[np.int64]) -> None:
+        """Mark rows as chosen."""
+        self.state[slots] = TAKEN
+
+    def rescore(self, version: str, encoder: str, head: Any, older: Container[str]) -> int:
+        """Let a newer head score the rows that `older` versions with the same encoder scored; count them.
+
+        Membership and order stay; only probabilities and the version that made them change.
+        """
+        slots = [s for s in self._slot.values() if self.encoders[s] == encoder and self.versions[s] in older]
+        if slots:
+            probs = head.probs(self.embeddings[slots].astype(np.float32))
+            self._resize(probs.shape[1], probs.shape[2], self.embeddings.shape[1])
+            self.probs[slots] = probs
+            for slot in slots:
+                self.versions[slot] = version
+        return len(slots)
+
+    def floor(self) -> tuple[int, int]:
+        """The first offset from which this window can be rebuilt, and `seen` before it.
+
+        A repeat that fell away because its first was in the window must fall away in the rebuilt
+        window too, so while the repeat is to be re-read its first must be.
+        """
+        if not self._slot:
+            return self.head + 1, self.seen
+        lowest = int(self.offsets[self.state != EMPTY].min())
+        for repeat, first in reversed(self._pins):  # pins are in the order of their repeats
+            if repeat < lowest:
+                break
+            lowest = min(lowest, first)
+        while self._pins and self._pins[0][0] < lowest:
+            self._pins.popleft()
+        while self._records[0][0] < lowest:
+            self._records.popleft()
+        return self._records[0]
+
+    def digest(self) -> tuple[tuple[str, int], ...]:
+        """Ids and states, oldest first: equal digests are equal windows."""
+        slots = np.flatnonzero(self.state != EMPTY)
+        slots = slots[np.argsort(self.order[slots])]
+        return tuple((self.ids[slot], int(self.state[slot])) for slot in slots.tolist())
+
+    def _fresh_rows(self, offset: int, batch: Scores) -> list[int]:
+        fresh: list[int] = []
+        new: set[str] = set()
+        for row, sample_id in enumerate(batch.sample_ids):
+            slot = self._slot.get(sample_id)
+            if slot is not None:
+                self._pins.append((offset, int(self.offsets[slot])))
+            elif sample_id not in new:
+                new.add(sample_id)
+                fresh.append(row)
+        return fresh[-self.capacity :]
+
+    def _place(self, slot: int, batch: Scores, row: int) -> None:
+        self._slot.pop(self.ids[slot], None)
+        sample_id = batch.sample_ids[row]
+        self._slot[sample_id] = slot
+        self.ids[slot], self.uris[slot] = sample_id, batch.uris[row]
+        self.metadata[slot] = batch.metadata[row]
+        self.versions[slot], self.encoders[slot] = batch.model_version, batch.encoder
+
+    def _fit(self, batch: Scores) -> None:
+        _, members, classes = batch.probs.shape
+        self._resize(members, classes, batch.embeddings.shape[1])
+
+    def _resize(self, members: int, classes: int, dim: int) -> None:
+        """Another head or encoder came: old rows keep their mean probabilities and lose their embedding."""
+        if self.probs.shape[1:] != (members, classes):
+            wider = np.zeros((self.capacity, members, classes), np.float32)
+            if self.probs.shape[2] == classes:
+                wider[:] = self.probs.mean(axis=1, keepdims=True)
+            self.probs = wider
+        if self.embeddings.shape[1] != dim:
+            self.embeddings = np.zeros((self.capacity, dim), np.float16)

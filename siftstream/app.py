@@ -1,0 +1,103 @@
+"""The wiring: one Faust app a stage, made from the configuration.
+
+`faust -A siftstream.app:infer worker` works: each stage is an attribute of this module, made on
+first use from `SIFTSTREAM_CONFIG` (or siftstream.yaml) and the environment. A stage imports only
+what it runs.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from siftstream.schemas.errors import ConfigError
+from siftstream.settings import Settings, load_settings
+from siftstream.streams.app import StageApp, make_app
+
+
+def build(stage: str, settings: Settings, *, instance: str | None = None) -> StageApp:
+    """Return the app of a stage, its agents attached, not started.
+
+    Args:
+        stage: fetch, infer, select, consensus or retrain.
+        settings: The configuration.
+        instance: A name for this worker that stays over restarts, e.g. `infer-0`.
+
+    Raises:
+        ConfigError: no such stage, or the configuration does not fit it.
+    """
+    if stage not in STAGES:
+        raise ConfigError(f"there is no stage {stage!r}; the stages are {', '.join(STAGES)}")
+    return STAGES[stage](settings, instance)
+
+
+def _fetch(settings: Settings, instance: str | None) -> StageApp:
+    from siftstream.agents.fetch.stage import attach
+    from siftstream.agents.fetch.transforms import make_transform
+
+    app = _app("fetch", settings, instance, buffer=4096)
+    attach(app, settings.fetch, make_transform(settings.transform))
+    return app
+
+
+def _infer(settings: Settings, instance: str | None) -> StageApp:
+    from siftstream.agents.fetch.transforms import make_transform
+    from siftstream.agents.infer.live import LiveModel
+    from siftstream.agents.infer.stage import attach
+
+    app = _app("infer", settings, instance, buffer=64)
+    shape = make_transform(settings.transform).shape
+    attach(app, LiveModel(app, settings.model, settings.classes, shape))
+    return app
+
+
+def _select(settings: Settings, instance: str | None) -> StageApp:
+    from siftstream.agents.select.heads import LiveHead
+    from siftstream.agents.select.rounds import Rounds
+    from siftstream.agents.select.stage import attach
+    from siftstream.models.settings import SPARE
+
+    app = _app("select", settings, instance, floors=("scores",), buffer=256)
+    rounds = Rounds(settings.select, settings.classes, settings.pipeline.partitions, SPARE)
+    attach(app, settings.select, rounds, LiveHead(app, settings.model, SPARE))
+    return app
+
+
+def _consensus(settings: Settings, instance: str | None) -> StageApp:
+    from siftstream.agents.consensus.ballots import Ballots
+    from siftstream.agents.consensus.stage import attach
+
+    app = _app("consensus", settings, instance, buffer=4096)
+    attach(app, Ballots(settings.classes, settings.consensus.holdout))
+    return app
+
+
+def _retrain(settings: Settings, instance: str | None) -> StageApp:
+    from siftstream.agents.fetch.transforms import make_transform
+    from siftstream.agents.retrain.course import Course
+    from siftstream.agents.retrain.samples import Samples
+    from siftstream.agents.retrain.stage import attach
+
+    replica = instance or "retrain-0"
+    group = settings.pipeline.group(replica)  # every trainer reads all of L
+    app = _app("retrain", settings, replica, group=group, buffer=4096)
+    samples = Samples(settings.fetch, make_transform(settings.transform), settings.state / "samples")
+    course = Course(settings.retrain, settings.model, settings.classes, samples, settings.state / "jobs" / replica)
+    attach(app, settings.retrain, settings.model, course, replica)
+    return app
+
+
+def _app(stage: str, settings: Settings, instance: str | None, **options: Any) -> StageApp:
+    return make_app(
+        stage, settings.pipeline, settings.kafka, state_dir=settings.state, instance=instance, **options
+    )
+
+
+STAGES: dict[str, Callable[[Settings, str | None], StageApp]] = {
+    "fetch": _fetch, "infer": _infer, "select": _select, "consensus": _consensus, "retrain": _retrain,
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> StageApp:
+    if name not in STAGES:
+        raise AttributeError(f"module 'siftstream.app' has no attribute {name!r}")
+    globals()[name] = app = build(name, load_settings())
+    return app

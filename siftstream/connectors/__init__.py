@@ -1,0 +1,1 @@
+"""The edges: upstream sources, labeling tools, the client and the simulated oracle."""

@@ -1,0 +1,1 @@
+"""What predicts and learns: encoders in ONNX Runtime, heads, artifacts, training, calibration, the gate."""

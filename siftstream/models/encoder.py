@@ -1,0 +1,123 @@
+"""An encoder: one ONNX graph that turns model-ready inputs into embeddings, in ONNX Runtime."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from siftstream.models.providers import choose
+from siftstream.schemas.errors import InferenceError, ModelError
+
+_DTYPES = {
+    "tensor(uint8)": np.uint8,
+    "tensor(int8)": np.int8,
+    "tensor(int16)": np.int16,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+    "tensor(float16)": np.float16,
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+}
+_QUIET = 4  # ONNX Runtime's own log: fatal only; every error reaches us as an exception as well
+
+
+class Encoder:
+    """One ONNX Runtime session; safe to call from several threads.
+
+    The graph takes one input [batch, ...], normalises it itself, and gives `embedding` [batch, dim]
+    (or its only output). Providers are tried best first, where this machine has them.
+
+    Raises:
+        ModelError: not an ONNX graph of that form.
+    """
+
+    def __init__(self, onnx: bytes, *, threads: int = 1, providers: Sequence[str] | None = None) -> None:
+        self.sha256 = hashlib.sha256(onnx).hexdigest()
+        self._session = _open(onnx, threads, choose(providers or ("tensorrt", "cuda", "cpu")))
+        self.provider: str = self._session.get_providers()[0]
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if len(inputs) != 1:
+            names = ", ".join(entry.name for entry in inputs)
+            raise ModelError(f"encoder: {len(inputs)} inputs ({names}); an encoder has one")
+        self._input = inputs[0].name
+        if inputs[0].type not in _DTYPES:
+            raise ModelError(f"encoder: input of type {inputs[0].type}; numbers expected")
+        self.input_dtype: np.dtype[np.generic] = np.dtype(_DTYPES[inputs[0].type])
+        shape: list[int | str | None] = list(inputs[0].shape)
+        if not shape or isinstance(shape[0], int):
+            raise ModelError(f"encoder: input of shape {shape}; its first axis must be a free batch axis")
+        self.input_shape: tuple[int | None, ...] = tuple(n if isinstance(n, int) else None for n in shape[1:])
+        names = [entry.name for entry in outputs]
+        if "embedding" not in names and len(names) != 1:
+            raise ModelError(f"encoder: outputs {', '.join(names)}; name one of them 'embedding'")
+        self._output = outputs[names.index("embedding") if "embedding" in names else 0]
+        self.dim: int = self._find_dim()
+
+    def _find_dim(self) -> int:
+        shape: list[int | str | None] = list(self._output.shape)
+        if len(shape) == 2 and isinstance(shape[1], int):
+            return shape[1]
+        probe = np.zeros((1, *(n or 1 for n in self.input_shape)), self.input_dtype)
+        try:
+            found = self._run(probe).shape
+        except InferenceError as error:
+            raise ModelError(f"encoder: does not say its embedding size and fails on a probe: {error}") from error
+        if len(found) != 2:
+            raise ModelError(f"encoder: output of shape {list(found)}; [batch, dim] expected")
+        return found[1]
+
+    def embed(self, inputs: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Return the embeddings [B, D], float32.
+
+        Raises:
+            InferenceError: inputs of another shape or type, a failing run, or an embedding that is not finite.
+        """
+        wanted = self.input_shape
+        if inputs.ndim != len(wanted) + 1 or any(
+            n is not None and n != m for n, m in zip(wanted, inputs.shape[1:], strict=False)
+        ):
+            raise InferenceError(
+                f"encoder: inputs of shape {list(inputs.shape[1:])} a sample, "
+                f"{[n or 'any' for n in wanted]} expected; the transform and the model do not fit together"
+            )
+        if inputs.dtype != self.input_dtype:
+            raise InferenceError(f"encoder: inputs of type {inputs.dtype}, {self.input_dtype} expected")
+        if not len(inputs):
+            return np.zeros((0, self.dim), np.float32)
+        emb_BD = self._run(inputs).astype(np.float32, copy=False)
+        if emb_BD.shape != (len(inputs), self.dim):
+            raise InferenceError(
+                f"encoder: embeddings of shape {list(emb_BD.shape)} for {len(inputs)} samples,"
+                f" [{len(inputs)}, {self.dim}] expected"
+            )
+        if not np.isfinite(emb_BD).all():
+            row = int(np.flatnonzero(~np.isfinite(emb_BD).all(axis=1))[0])
+            raise InferenceError(f"encoder: the embedding of sample {row} of the batch is not finite")
+        return emb_BD
+
+    def _run(self, inputs: NDArray[np.generic]) -> NDArray[np.floating]:
+        try:
+            outputs: list[NDArray[np.floating]] = self._session.run(
+                [self._output.name], {self._input: np.ascontiguousarray(inputs)}
+            )
+        except Exception as error:  # ONNX Runtime's errors share no base but Exception
+            raise InferenceError(f"encoder: the run failed: {_first_line(error)}") from error
+        return outputs[0]
+
+
+def _open(onnx: bytes, threads: int, providers: list[str]) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _QUIET
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # stages share the cores
+    try:
+        return ort.InferenceSession(onnx, sess_options=options, providers=providers)
+    except Exception as error:  # ONNX Runtime's errors share no base but Exception
+        raise ModelError(f"encoder: ONNX Runtime cannot load it: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

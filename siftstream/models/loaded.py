@@ -1,0 +1,108 @@
+"""A model that runs: a version's encoder and head, checked to fit each other and the pipeline."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siftstream.models.artifacts import ArtifactStore
+from siftstream.models.cnn import spare_encoder
+from siftstream.models.encoder import Encoder
+from siftstream.models.head import Head
+from siftstream.models.settings import SPARE, ModelSettings
+from siftstream.schemas import ModelVersion
+from siftstream.schemas.errors import ModelError
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """One version in memory; never changed, only replaced between two batches.
+
+    >>> model = LoadedModel.spare((1, 8, 8), ["cat", "dog"], ModelSettings())
+    >>> probs_BMC, emb_BD = model.predict(np.zeros((3, 1, 8, 8), np.uint8))
+    >>> probs_BMC.shape, emb_BD.shape, model.version
+    ((3, 1, 2), (3, 64), 'spare')
+
+    Raises:
+        ModelError: encoder, head and classes do not fit together.
+    """
+
+    version: str
+    classes: tuple[str, ...]
+    encoder: Encoder
+    head: Head
+
+    def __post_init__(self) -> None:
+        if self.head.dim != self.encoder.dim:
+            raise ModelError(
+                f"model {self.version}: the head reads embeddings of {self.head.dim},"
+                f" the encoder makes {self.encoder.dim}; they are of different versions"
+            )
+        if self.head.classes != len(self.classes):
+            raise ModelError(
+                f"model {self.version}: the head knows {self.head.classes} classes,"
+                f" the version names {len(self.classes)}"
+            )
+
+    @classmethod
+    def load(
+        cls,
+        version: ModelVersion,
+        store: ArtifactStore,
+        settings: ModelSettings,
+        *,
+        classes: Sequence[str] | None = None,
+        input_shape: tuple[int, ...] | None = None,
+        previous: Self | None = None,
+    ) -> Self:
+        """Load a published version; `previous` lends its encoder where that is the same one.
+
+        Raises:
+            ModelError: no artifacts, a wrong hash, or not what this pipeline (`classes`, `input_shape`) needs.
+            UnavailableError: the store is away for now.
+        """
+        if version.encoder is None or version.head is None:
+            raise ModelError(f"model {version.version}: is {version.status} and has nothing to load")
+        if classes is not None and tuple(classes) != version.classes:
+            raise ModelError(
+                f"model {version.version}: was trained for the classes {_few(version.classes)}, this pipeline"
+                f" has {_few(classes)}; train a new one or give it a line of its own (model.line)"
+            )
+        if previous is not None and previous.encoder.sha256 == version.encoder.sha256:
+            encoder = previous.encoder
+        else:
+            encoder = Encoder(
+                store.get(version.encoder), threads=settings.threads, providers=settings.providers
+            )
+        if input_shape is not None and not _fits(encoder.input_shape, input_shape):
+            raise ModelError(
+                f"model {version.version}: reads inputs of shape {list(encoder.input_shape)}, the transform"
+                f" makes {list(input_shape)}"
+            )
+        return cls(version.version, version.classes, encoder, Head.from_bytes(store.get(version.head)))
+
+    @classmethod
+    def spare(cls, input_shape: tuple[int, ...], classes: Sequence[str], settings: ModelSettings) -> Self:
+        """Return the model that runs before any exists: random encoder, all classes equally likely."""
+        onnx = spare_encoder(tuple(input_shape), settings.seed, settings.dim)
+        encoder = Encoder(onnx, threads=settings.threads, providers=settings.providers)
+        return cls(SPARE, tuple(classes), encoder, Head.uniform(1, encoder.dim, len(classes)))
+
+    def predict(self, inputs: NDArray[np.generic]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return probabilities [B, M, C] and embeddings [B, D], both float32.
+
+        Raises:
+            InferenceError: the inputs are not what the encoder reads, or its run failed.
+        """
+        emb_BD = self.encoder.embed(inputs)
+        return self.head.probs(emb_BD), emb_BD
+
+
+def _fits(wanted: tuple[int | None, ...], given: tuple[int, ...]) -> bool:
+    return len(wanted) == len(given) and all(n in (None, m) for n, m in zip(wanted, given, strict=True))
+
+
+def _few(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''} ({len(names)})"

@@ -1,0 +1,1 @@
+"""What learns: a training run in a child process, the only place where torch is imported."""

@@ -1,0 +1,177 @@
+"""The Arrow micro-batches of the inner topics: 1 to 256 samples in one record.
+
+Shape letters used everywhere: B batch, M members of the head, C classes, D embedding dimension.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pyarrow as pa
+
+from siftstream.schemas.errors import SchemaError
+
+MAX_SAMPLES = 256
+_COLUMNS = (
+    ("sample_id", pa.string()),
+    ("uri", pa.string()),
+    ("event_time", pa.float64()),
+    ("metadata", pa.map_(pa.string(), pa.string())),
+)
+
+
+def _tensor_column(array: np.ndarray) -> pa.FixedSizeListArray:
+    """Store a [B, ...] array as one flat fixed-size list a row, without a copy where it is contiguous."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    width = flat.size // len(array)
+    return pa.FixedSizeListArray.from_arrays(pa.array(flat), width)
+
+
+def _tensor_field(name: str, array: np.ndarray) -> pa.Field:
+    shape = ",".join(str(size) for size in array.shape[1:])
+    width = int(np.prod(array.shape[1:], dtype=np.int64))
+    return pa.field(name, pa.list_(pa.from_numpy_dtype(array.dtype), width), metadata={"shape": shape})
+
+
+@dataclass(frozen=True, eq=False)
+class MicroBatch:
+    """The columns that features and scores share; subclasses name their tensors."""
+
+    topic: ClassVar[str]
+    tensors: ClassVar[tuple[str, ...]]
+
+    sample_ids: Sequence[str]
+    uris: Sequence[str]
+    event_times: np.ndarray  # [B] float64, seconds since the epoch
+    metadata: Sequence[dict[str, str]]
+
+    def __len__(self) -> int:
+        return len(self.sample_ids)
+
+    def encode(self) -> bytes:
+        """Return the batch as one Arrow IPC stream."""
+        columns: list[pa.Array] = [
+            pa.array(self.sample_ids, pa.string()),
+            pa.array(self.uris, pa.string()),
+            pa.array(np.asarray(self.event_times, np.float64)),
+            pa.array([list(m.items()) for m in self.metadata], _COLUMNS[3][1]),
+        ]
+        fields = [pa.field(name, kind) for name, kind in _COLUMNS]
+        for name in self.tensors:
+            array = getattr(self, name)
+            fields.append(_tensor_field(name, array))
+            columns.append(_tensor_column(array))
+        schema = pa.schema(fields, metadata={"siftstream": self.topic, "version": "1", **self._notes()})
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, schema) as writer:
+            writer.write_batch(pa.record_batch(columns, schema=schema))
+        return sink.getvalue().to_pybytes()
+
+    @classmethod
+    def decode(cls, value: bytes | None) -> Self:
+        """Read one micro-batch; its arrays are read-only views into `value`.
+
+        Raises:
+            SchemaError: not Arrow, another topic's batch, a newer version, or columns that do not fit.
+        """
+        if value is None:
+            raise SchemaError(f"{cls.topic}: an empty record (tombstone) where a micro-batch belongs")
+        try:
+            with pa.ipc.open_stream(value) as reader:
+                notes = {k.decode(): v.decode() for k, v in (reader.schema.metadata or {}).items()}
+                if notes.get("siftstream") != cls.topic or notes.get("version") != "1":
+                    found = f"{notes.get('siftstream', 'foreign')} version {notes.get('version', 'none')}"
+                    raise SchemaError(f"{cls.topic}: an Arrow batch of {found}, not {cls.topic} version 1")
+                table = reader.read_next_batch()
+            table.validate(full=False)
+            return cls._from_arrow(table, notes)
+        except (pa.ArrowException, KeyError, ValueError, TypeError, OSError, StopIteration) as error:
+            raise SchemaError(f"{cls.topic}: not a readable micro-batch: {error}") from error
+
+    @classmethod
+    def _from_arrow(cls, table: pa.RecordBatch, notes: dict[str, str]) -> Self:
+        if not 1 <= table.num_rows <= MAX_SAMPLES:
+            raise SchemaError(
+                f"{cls.topic}: {table.num_rows} samples in a record, 1 to {MAX_SAMPLES} allowed"
+            )
+        ids, uris = table.column("sample_id").to_pylist(), table.column("uri").to_pylist()
+        if not all(ids) or not all(uris):
+            raise SchemaError(f"{cls.topic}: a sample without id or URI")
+        tensors: dict[str, Any] = {}
+        for name in cls.tensors:
+            field = table.schema.field(name)
+            shape = tuple(int(n) for n in (field.metadata or {})[b"shape"].decode().split(",") if n)
+            values = table.column(name).flatten().to_numpy(zero_copy_only=True)
+            tensors[name] = values.reshape((table.num_rows, *shape))
+        return cls(
+            sample_ids=ids,
+            uris=uris,
+            event_times=table.column("event_time").to_numpy(),
+            metadata=[dict(pairs or ()) for pairs in table.column("metadata").to_pylist()],
+            **tensors,
+            **cls._read_notes(notes),
+        )
+
+    def _notes(self) -> dict[str, str]:
+        return {}
+
+    @classmethod
+    def _read_notes(cls, notes: dict[str, str]) -> dict[str, Any]:
+        del notes
+        return {}
+
+
+@dataclass(frozen=True, eq=False)
+class Features(MicroBatch):
+    """Model-ready inputs, as fetch made them.
+
+    >>> batch = Features(["a"], ["file:///a.png"], np.zeros(1), [{}], np.zeros((1, 1, 8, 8), np.uint8))
+    >>> Features.decode(batch.encode()).inputs.shape
+    (1, 1, 8, 8)
+    """
+
+    topic: ClassVar[str] = "features"
+    tensors: ClassVar[tuple[str, ...]] = ("inputs",)
+
+    inputs: np.ndarray  # [B, ...] uint8 for images
+
+
+@dataclass(frozen=True, eq=False)
+class Scores(MicroBatch):
+    """What the model said: probabilities of every head member and the embedding.
+
+    >>> batch = Scores(["a"], ["file:///a.png"], np.zeros(1), [{}], np.full((1, 1, 2), .5, np.float32),
+    ...     np.zeros((1, 4), np.float16), model_version="v1", encoder="ab")
+    >>> Scores.decode(batch.encode()).model_version
+    'v1'
+    """
+
+    topic: ClassVar[str] = "scores"
+    tensors: ClassVar[tuple[str, ...]] = ("probs", "embeddings")
+
+    probs: np.ndarray  # [B, M, C] float32, each row sums to 1
+    embeddings: np.ndarray  # [B, D] float16
+    model_version: str
+    encoder: str  # sha256 of the encoder that made the embeddings
+
+    def _notes(self) -> dict[str, str]:
+        return {"model_version": self.model_version, "encoder": self.encoder}
+
+    @classmethod
+    def _read_notes(cls, notes: dict[str, str]) -> dict[str, Any]:
+        return {"model_version": notes["model_version"], "encoder": notes["encoder"]}
+
+    @classmethod
+    def _from_arrow(cls, table: pa.RecordBatch, notes: dict[str, str]) -> Self:
+        batch = super()._from_arrow(table, notes)
+        if batch.probs.ndim != 3 or batch.embeddings.ndim != 2:
+            raise SchemaError(
+                "scores: probabilities must be [members, classes] and the embedding [dim] a sample"
+            )
+        if not (np.isfinite(batch.probs).all() and np.isfinite(batch.embeddings).all()):
+            raise SchemaError("scores: a probability or embedding that is not a finite number")
+        return batch
+
+
+BATCHES: tuple[type[MicroBatch], ...] = (Features, Scores)

@@ -1,0 +1,43 @@
+"""The whole configuration as one model."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from siftstream.agents.consensus.settings import ConsensusSettings
+from siftstream.agents.fetch.settings import FetchSettings, TransformSettings
+from siftstream.agents.retrain.settings import RetrainSettings
+from siftstream.agents.select.settings import SelectSettings
+from siftstream.connectors.settings import OracleSettings
+from siftstream.models.settings import ModelSettings
+from siftstream.streams.settings import KafkaSettings, PipelineSettings
+
+
+class Settings(BaseSettings):
+    """Everything a pipeline may be told. `SIFTSTREAM_SELECT__BUDGET__PER_ROUND=5` overrides one value."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SIFTSTREAM_", env_nested_delimiter="__", extra="forbid", nested_model_default_partial_update=True
+    )
+
+    pipeline: PipelineSettings = PipelineSettings()
+    kafka: KafkaSettings = KafkaSettings()
+    classes: tuple[str, ...] = Field(
+        default=("no", "yes"), min_length=2, description="Names of the classes, in the order of the model's outputs."
+    )
+    transform: TransformSettings = TransformSettings()
+    fetch: FetchSettings = FetchSettings()
+    model: ModelSettings = ModelSettings()
+    select: SelectSettings = SelectSettings()
+    consensus: ConsensusSettings = ConsensusSettings()
+    retrain: RetrainSettings = RetrainSettings()
+    oracle: OracleSettings = OracleSettings()
+    state: Path = Field(default=Path(".siftstream"), description="Folder of caches and logs; nothing there is needed again.")
+
+    @model_validator(mode="after")
+    def _distinct_classes(self) -> Self:
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError("classes: a name stands there twice")
+        return self

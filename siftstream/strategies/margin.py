@@ -1,0 +1,31 @@
+"""Margin: the samples whose two likeliest classes are closest."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siftstream.strategies.uncertainty import Uncertainty
+
+
+@dataclass(frozen=True)
+class Margin(Uncertainty):
+    """Score 1 - (p(likeliest) - p(second)), from 0 (certain) to 1 (a tie).
+
+    >>> Margin.score(np.array([[0.5, 0.25, 0.25], [0.5, 0.5, 0.0], [1.0, 0.0, 0.0]])).tolist()
+    [0.75, 1.0, 0.0]
+    """
+
+    name: ClassVar[str] = "margin"
+    source: ClassVar[str] = (
+        "Scheffer, Decomain and Wrobel, Active hidden Markov models for information extraction, IDA 2001"
+    )
+
+    @staticmethod
+    def score(probs_BC: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return 1 minus the gap between the two highest probabilities of each row."""
+        if probs_BC.shape[1] == 1:
+            return 1.0 - probs_BC[:, 0]
+        top_two = np.partition(probs_BC, -2, axis=1)[:, -2:]
+        return 1.0 - (top_two[:, 1] - top_two[:, 0])

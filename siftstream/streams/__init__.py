@@ -1,0 +1,1 @@
+"""How it travels: Faust on Kafka made safe."""

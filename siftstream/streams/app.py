@@ -1,0 +1,98 @@
+"""The Faust app of one stage, with every setting that safety and speed asked for."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import faust
+from yarl import URL
+
+from siftstream.schemas import Event, MicroBatch
+from siftstream.schemas.errors import ConfigError
+from siftstream.streams import transport
+from siftstream.streams.emit import Emitter
+from siftstream.streams.liveness import watch
+from siftstream.streams.settings import KafkaSettings, PipelineSettings
+
+
+class StageApp(faust.App):
+    """A Faust app that knows its stage, its pipeline and how to emit."""
+
+    stage: str
+    pipeline: PipelineSettings
+    kafka: KafkaSettings
+    emitter: Emitter
+
+    def close_at_stop(self, close: Callable[[], Awaitable[None]]) -> None:
+        """Let `close` run when the app has stopped: views and readers have connections of their own."""
+        self._closing = [*getattr(self, "_closing", []), close]
+
+    async def on_shutdown(self) -> None:
+        """Close what the stage opened."""
+        await super().on_shutdown()
+        for close in getattr(self, "_closing", []):
+            await close()
+
+    def source(self, topic: type[Event] | type[MicroBatch]) -> Any:
+        """The channel of one of the design's topics, as raw bytes (decoding is the agent's)."""
+        return self.topic(
+            self.pipeline.topic(topic.topic), value_type=bytes, key_type=bytes,
+            value_serializer="raw", key_serializer="raw",
+        )  # fmt: skip
+
+
+def make_app(
+    stage: str,
+    pipeline: PipelineSettings,
+    kafka: KafkaSettings,
+    *,
+    state_dir: Path,
+    group: str | None = None,
+    instance: str | None = None,
+    floors: Iterable[str] = (),
+    buffer: int = 256,
+) -> StageApp:
+    """Return the Faust app of `stage`, not started.
+
+    Args:
+        stage: Its name; also the consumer group's last part.
+        pipeline: Names and partitions.
+        kafka: The cluster.
+        state_dir: Where Faust may keep a cache; nothing there is needed again.
+        group: Another consumer group than the stage's own (trainers are one each).
+        instance: Static member id: a worker that comes back under it gets its partitions at once.
+        floors: Topics (design names) committed by floor.
+        buffer: Records buffered a partition; thousands where a record is one small event.
+
+    Raises:
+        ConfigError: no cluster is named.
+    """
+    if not kafka.servers:
+        raise ConfigError(
+            "kafka.bootstrap_servers is not set: set KAFKA_BOOTSTRAP_SERVERS or the setting,"
+            " or run `siftstream up`, which starts a local broker"
+        )
+    app = StageApp(
+        group or pipeline.group(stage),
+        broker=[URL(f"{transport.SCHEME}://{server}") for server in kafka.servers],
+        broker_credentials=kafka.faust_credentials(),
+        datadir=state_dir / "faust" / (instance or stage),
+        key_serializer="raw", value_serializer="raw",
+        topic_allow_declare=False, topic_disable_leader=True, autodiscover=False, web_enabled=False,
+        table_standby_replicas=1,  # keeps Faust's own assignor: even, sticky, co-partitioned
+        consumer_group_instance_id=instance,
+        consumer_auto_offset_reset="earliest", consumer_max_fetch_size=transport.MAX_REQUEST_BYTES,
+        broker_session_timeout=6.0, broker_heartbeat_interval=1.0, broker_rebalance_timeout=60.0,
+        broker_commit_interval=0.5, broker_commit_livelock_soft_timeout=kafka.stall_limit,
+        broker_max_poll_records=500, stream_buffer_maxsize=buffer, stream_wait_empty=True,
+        stream_recovery_delay=0.0,
+        producer_linger=0.003, producer_max_batch_size=transport.MAX_BATCH_BYTES,
+        producer_max_request_size=transport.MAX_REQUEST_BYTES,
+        producer_compression_type=None if kafka.compression == "none" else kafka.compression,
+        agent_supervisor="mode.CrashingSupervisor",
+    )  # fmt: skip
+    app.stage, app.pipeline, app.kafka = stage, pipeline, kafka
+    app.transport.floors = frozenset(pipeline.topic(name) for name in floors)
+    app.emitter = Emitter(app, pipeline, deadline=kafka.emit_deadline)
+    app.task(watch(app, kafka.stall_limit))
+    return app

@@ -1,0 +1,118 @@
+"""The topics of a pipeline: created by the admin API, never by accident; differences are told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from siftstream.schemas.errors import UnavailableError
+from siftstream.streams.settings import KafkaSettings, PipelineSettings
+
+HOUR, DAY, GIB = 3_600_000, 86_400_000, 1 << 30
+FOR_EVER = "-1"
+
+
+@dataclass(frozen=True)
+class TopicSpec:
+    """One topic: its name in the design, whether it has P partitions or one, and its settings."""
+
+    name: str
+    parallel: bool
+    configs: Mapping[str, str] = field(default_factory=dict)
+
+
+def _kept(milliseconds: int, size: int | None = None) -> dict[str, str]:
+    kept = {"cleanup.policy": "delete", "retention.ms": str(milliseconds)}
+    return kept | ({"retention.bytes": str(size)} if size else {})
+
+
+_COMPACT = {"cleanup.policy": "compact", "retention.ms": FOR_EVER}
+_LARGE = {"max.message.bytes": str(8 << 20)}
+
+TOPICS: tuple[TopicSpec, ...] = (
+    TopicSpec("data-uris", parallel=True, configs=_kept(7 * DAY)),
+    TopicSpec("features", parallel=True, configs=_kept(DAY, GIB) | _LARGE),
+    TopicSpec("scores", parallel=True, configs=_kept(7 * DAY) | _LARGE),
+    TopicSpec("selected", parallel=True, configs={"cleanup.policy": "compact,delete", "retention.ms": str(90 * DAY)} | _LARGE),
+    TopicSpec("labels", parallel=True, configs={"cleanup.policy": "delete", "retention.ms": FOR_EVER}),
+    TopicSpec("labelled", parallel=True, configs=_COMPACT),
+    TopicSpec("models", parallel=False, configs=_COMPACT),
+    TopicSpec("queries", parallel=False, configs=_kept(DAY)),
+    TopicSpec("dead-letters", parallel=True, configs=_kept(30 * DAY) | _LARGE),
+)  # fmt: skip
+
+_PARALLEL = {spec.name: spec.parallel for spec in TOPICS}
+
+
+def partitions_of(topic: str, pipeline: PipelineSettings) -> int:
+    """Return how many partitions a topic (design name) has.
+
+    >>> partitions_of("models", PipelineSettings(partitions=8))
+    1
+    """
+    return pipeline.partitions if _PARALLEL[topic] else 1
+
+
+def ensure_topics(kafka: KafkaSettings, pipeline: PipelineSettings) -> list[str]:
+    """Create what is missing; return a sentence for each existing topic that differs from the design.
+
+    Raises:
+        UnavailableError: the cluster does not answer or refuses.
+    """
+    try:
+        admin = KafkaAdminClient(**kafka.client_options())
+        try:
+            there = set(admin.list_topics())
+            _create(admin, kafka, pipeline, there)
+            return _differences(admin, pipeline, there)
+        finally:
+            admin.close()
+    except KafkaError as error:
+        raise UnavailableError(
+            f"Kafka at {kafka.bootstrap_servers} could not make the topics: {error}; is it up and are we allowed?"
+        ) from error
+
+
+def _create(admin: Any, kafka: KafkaSettings, pipeline: PipelineSettings, there: set[str]) -> None:
+    missing = {
+        pipeline.topic(spec.name): {
+            "num_partitions": partitions_of(spec.name, pipeline),
+            "replication_factor": kafka.replication_factor,
+            "configs": dict(spec.configs),
+        }
+        for spec in TOPICS
+        if pipeline.topic(spec.name) not in there
+    }
+    for name, options in missing.items():
+        try:
+            admin.create_topics({name: options})
+        except TopicAlreadyExistsError:  # another worker was first
+            continue
+    if missing:
+        admin.wait_for_topics(list(missing))
+
+
+def _differences(admin: Any, pipeline: PipelineSettings, there: set[str]) -> list[str]:
+    ours = {pipeline.topic(spec.name): spec for spec in TOPICS if pipeline.topic(spec.name) in there}
+    if not ours:
+        return []
+    told: list[str] = []
+    for topic in admin.describe_topics(list(ours)):
+        found, wanted = len(topic["partitions"]), partitions_of(ours[topic["name"]].name, pipeline)
+        if found != wanted:
+            told.append(f"{topic['name']} has {found} partitions, pipeline.partitions asks for {wanted}")
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in ours]
+    described = admin.describe_configs(resources, config_filter="all").get("topic", {})
+    for name, spec in ours.items():
+        for key, wanted in spec.configs.items():
+            value = described.get(name, {}).get(key, {}).get("value")
+            if value is not None and not _same(str(value), wanted):
+                told.append(f"{name}: {key} is {value}, the design says {wanted}")
+    return told
+
+
+def _same(found: str, wanted: str) -> bool:
+    return sorted(found.replace(" ", "").split(",")) == sorted(wanted.split(","))

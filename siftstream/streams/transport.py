@@ -1,0 +1,205 @@
+"""A Faust transport over aiokafka that never commits past unfinished work.
+
+Stock faust-streaming 0.15.3 does (its issue 606). What differs here, all of it guarded by the
+contract tests in `tests/streams/test_transport.py`:
+
+* commit = the ledger's position (or the floor, for topics named in `Transport.floors`);
+* what Faust skips while a rebalance runs is not done;
+* the drain at revoke and stop is bounded; what is left is read again;
+* no commit while a rejoin is under way, and a failed commit is made again instead of crashing.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from time import monotonic
+from typing import Any
+
+from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.structs import OffsetAndMetadata
+from faust.transport.drivers import TRANSPORTS
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from mode.utils.futures import notify
+
+from siftstream.streams.ledger import Floor, Ledger
+
+SCHEME = "siftkafka"
+MAX_BATCH_BYTES = 4 << 20
+MAX_REQUEST_BYTES = 8 << 20
+
+
+class Consumer(driver.Consumer):
+    """Commits only what is done."""
+
+    drain_seconds = 8.0  # below broker_rebalance_timeout
+
+    def on_init(self) -> None:
+        """Start with empty books."""
+        self.ledgers: defaultdict[TP, Ledger] = defaultdict(Ledger)
+        self.floors: defaultdict[TP, Floor] = defaultdict(Floor)
+        self.commit_metadata: dict[TP, tuple[int, str]] = {}
+        self.skipped = 0
+        self._draining = False
+
+    def _new_consumer_thread(self) -> "ConsumerThread":
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    def has_floor(self, topic: str) -> bool:
+        """Tell whether a topic is committed by floor."""
+        return topic in self.transport.floors
+
+    # -- what stages call
+
+    def ack(self, message: Any) -> bool:
+        """Note that a message is done (Faust's hook; stages use `stream.ack`)."""
+        if message.acked:
+            return False
+        if not message.tracked:  # Faust acks what it skips while the flow is suspended
+            self.skipped += 1
+            return False
+        message.acked = True
+        self._unacked_messages.discard(message)
+        if not self.has_floor(message.tp.topic):
+            self.ledgers[message.tp].ack(message.offset)
+        self._n_acked += 1
+        notify(self._waiting_for_ack)
+        return True
+
+    def forget(self, message: Any) -> None:
+        """Drop a message of an older generation: its partition's reading has begun anew."""
+        self._unacked_messages.discard(message)
+        notify(self._waiting_for_ack)
+
+    def advance_floor(self, tp: TP, offset: int, metadata: str) -> None:
+        """Let the group's commit of `tp` be `offset`, with `metadata` (<= 4096 bytes) beside it."""
+        self.floors[tp].advance(offset, metadata)
+
+    async def committed(self, tp: TP) -> tuple[int | None, str]:
+        """Return offset and metadata of the group's last commit as the broker has it."""
+        thread, where = self._thread, driver.ensure_aiokafka_TP(tp)
+        fetch = thread._ensure_consumer()._coordinator.fetch_committed_offsets
+        found = (await thread.call_thread(fetch, [where])).get(where)
+        if found is None or found.offset < 0:
+            return None, ""
+        return found.offset, found.metadata or ""
+
+    # -- bookkeeping
+
+    def _to_message(self, tp: Any, record: Any) -> Any:
+        ours = driver.TP(*tp)
+        read = self._read_offset[ours]
+        is_new = read is None or record.offset >= read
+        if is_new and self.app.topics.acks_enabled_for(ours.topic) and not self.has_floor(ours.topic):
+            self.ledgers[ours].deliver(record.offset)
+        return super()._to_message(tp, record)
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """The ledger needs no gaps."""
+
+    async def perform_seek(self) -> None:
+        """Go back to the commits: all that is not committed is read again."""
+        self.ledgers.clear()
+        self.floors.clear()
+        await super().perform_seek()
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterable[TP]:
+        known = {*self.ledgers, *self.floors}
+        return [tp for tp in known if topics is None or tp in topics or tp.topic in topics]
+
+    def _new_offset(self, tp: TP) -> int | None:
+        if not self.has_floor(tp.topic):
+            return self.ledgers[tp].position
+        floor = self.floors[tp]
+        if floor.position is not None:  # one snapshot, so that offset and metadata stay a pair
+            self.commit_metadata[tp] = (floor.position, floor.metadata)
+        return floor.position
+
+    def _should_commit(self, tp: TP, offset: int) -> bool:
+        if self.has_floor(tp.topic):  # the metadata may have moved while the floor stood still
+            return self.commit_metadata.get(tp) != self._last_commit.get(tp)
+        return super()._should_commit(tp, offset)
+
+    @property
+    def _last_commit(self) -> dict[TP, tuple[int, str]]:
+        return self._thread.floor_commits
+
+    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
+        before = {tp: self._committed_offset[tp] for tp in offsets}
+        made = await super()._commit_offsets(offsets, start_new_transaction)
+        if not made:  # stock records a failed commit as made
+            self._committed_offset.update(before)
+        return made
+
+    # -- rebalance and stop
+
+    async def wait_empty(self) -> None:
+        """Wait, not for ever, until what was handed out is done; then commit."""
+        deadline = monotonic() + self.drain_seconds
+        self._draining = True
+        try:
+            while self._unacked_messages and monotonic() < deadline and not self.should_stop:
+                await self._wait_for_ack(timeout=1)
+                self._clean_unacked_messages()
+            await self.commit_and_end_transactions()
+        finally:
+            self._draining = False
+
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Commit what is done; not during a rejoin, which a commit would start once more."""
+        if self.app.rebalancing and not self._draining:
+            return False
+        return await super().commit(topics, start_new_transaction)
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Commits with metadata; a commit that fails is made again later."""
+
+    def __post_init__(self) -> None:
+        """Start with no commit made."""
+        super().__post_init__()
+        self.floor_commits: dict[TP, tuple[int, str]] = {}
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        mine = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
+        if not mine:
+            return False
+        pairs = {tp: (offset, self._metadata(tp, offset)) for tp, offset in mine.items()}
+        try:
+            await self._ensure_consumer().commit(
+                {driver.ensure_aiokafka_TP(tp): OffsetAndMetadata(*pair) for tp, pair in pairs.items()}
+            )
+        except (IllegalStateError, KafkaError) as error:
+            # not ours any more, the broker is away, the generation is over: read again or commit again
+            self.log.warning("commit not made: %r", error)
+            return False
+        self.floor_commits.update(pairs)
+        now = monotonic()
+        self.tp_last_committed_at.update(dict.fromkeys(mine, now))
+        return True
+
+    def _metadata(self, tp: TP, offset: int) -> str:
+        at, metadata = self.consumer.commit_metadata.get(tp, (None, ""))
+        return metadata if at == offset else ""
+
+
+class Producer(driver.Producer):
+    """Idempotent, acknowledged by all in-sync replicas, and able to send whole record batches."""
+
+    def _settings_extra(self) -> Mapping[str, Any]:
+        return {**super()._settings_extra(), "acks": "all", "enable_idempotence": True}
+
+    @property
+    def batches(self) -> Any:
+        """The aiokafka producer below, for record batches."""
+        return self._ensure_producer()
+
+
+class Transport(driver.Transport):
+    """The transport behind `siftkafka://` addresses."""
+
+    Consumer = Consumer
+    Producer = Producer
+    floors: frozenset[str] = frozenset()
+
+
+TRANSPORTS.aliases[SCHEME] = "siftstream.streams.transport:Transport"

@@ -1,0 +1,1 @@
+"""Tests by room; a test is a sentence."""
