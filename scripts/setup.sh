@@ -39,9 +39,9 @@ find_uv() { # the one on PATH, else one of our own, installed once a user so tha
     mkdir -p "$(dirname "$home")"
     "$python" -m venv "$home" >/dev/null ||
       fail "$python cannot make a virtual environment; install its venv module (Debian: apt install python3-venv) or uv"
-    local wanted=(uv)
-    if [[ -f constraints.txt ]]; then wanted=(--require-hashes -c constraints.txt uv); fi
-    "$home/bin/python" -m pip install --quiet --disable-pip-version-check "${wanted[@]}" >&2 ||
+    # Its own lines of constraints.txt, with their hashes: pip takes hashes from no other place.
+    sed -n '/^uv==/,/[^\\]$/p' constraints.txt >"$home/uv.txt"
+    "$home/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$home/uv.txt" >&2 ||
       { rm -rf "$home"; fail "uv is neither on PATH nor to be had by pip; is there a network, or a pip index in your settings?"; }
   fi
   echo "$home/bin/uv"

@@ -80,7 +80,9 @@ def _retrain(settings: Settings, instance: str | None) -> StageApp:
     group = settings.pipeline.group(replica)  # every trainer reads all of L
     app = _app("retrain", settings, replica, group=group, buffer=4096)
     samples = Samples(settings.fetch, make_transform(settings.transform), settings.state / "samples")
-    course = Course(settings.retrain, settings.model, settings.classes, samples, settings.state / "jobs" / replica)
+    course = Course(
+        settings.retrain, settings.model, settings.classes, samples, settings.state / "jobs" / replica
+    )
     attach(app, settings.retrain, settings.model, course, replica)
     return app
 

@@ -6,6 +6,7 @@ from siftstream.schemas import ModelVersion, VersionStatus
 from siftstream.streams.app import StageApp
 from siftstream.streams.record import Record
 from siftstream.streams.view import View
+from siftstream.streams.work import refused_later
 
 
 class Versions:
@@ -19,7 +20,7 @@ class Versions:
     ) -> None:
         self._line = line
         self._changed = changed
-        self._view = View(app.kafka, app.pipeline, ModelVersion.topic, self._fold)
+        self._view = View(app.kafka, app.pipeline, ModelVersion.topic, self._fold, refused_later(app))
         self._app = app
         self._told: ModelVersion | None = None
         self.all: dict[str, ModelVersion] = {}

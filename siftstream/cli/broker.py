@@ -23,7 +23,7 @@ def broker(
     ] = None,
 ) -> None:
     """Run a real Kafka on this machine until Ctrl-C: no Docker, no Java installation needed."""
-    signal.signal(signal.SIGTERM, stop_as_by_ctrl_c)
+    before = signal.signal(signal.SIGTERM, stop_as_by_ctrl_c)
     running = LocalBroker(data, port, tell=typer.echo)
     try:
         running.start()
@@ -39,6 +39,7 @@ def broker(
         raise typer.Exit(1) from error
     finally:
         running.stop()
+        signal.signal(signal.SIGTERM, before)
 
 
 def stop_as_by_ctrl_c(number: int, frame: FrameType | None) -> None:

@@ -37,7 +37,9 @@ class Oracle:
         seconds = self._settings.delay * (1 + self._settings.spread * rng.uniform(-1, 1))
         truth = self._truth(chosen)
         if truth not in self._classes:
-            skip = Label(sample_id=chosen.sample_id, annotator=self._settings.annotator, action=LabelAction.SKIP)
+            skip = Label(
+                sample_id=chosen.sample_id, annotator=self._settings.annotator, action=LabelAction.SKIP
+            )
             return seconds, skip
         if rng.random() < self._settings.error_rate and len(self._classes) > 1:
             truth = rng.choice([name for name in self._classes if name != truth])
@@ -101,7 +103,9 @@ def truth_of(source: str) -> Truth:
         with Path(source).open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     except OSError as error:
-        raise ConfigError(f"oracle.truth: {source} cannot be read: {error.strerror}; give folder, metadata or a CSV") from error
+        raise ConfigError(
+            f"oracle.truth: {source} cannot be read: {error.strerror}; give folder, metadata or a CSV"
+        ) from error
     known = {row.get("sample_id") or row.get("uri"): row.get("label") for row in rows}
     if None in known or None in known.values():
         raise ConfigError(f"oracle.truth: {source} needs the columns uri or sample_id, and label")

@@ -16,7 +16,11 @@ class OracleSettings(BaseModel):
         " or the path of a CSV file with the columns uri or sample_id, and label.",
     )
     delay: float = Field(default=1.0, ge=0, description="Seconds an answer takes on average.")
-    spread: float = Field(default=0.5, ge=0, le=1, description="How far single answers lie from the average, as a share.")
-    error_rate: float = Field(default=0.0, ge=0, le=1, description="Share of answers that name a wrong class.")
+    spread: float = Field(
+        default=0.5, ge=0, le=1, description="How far single answers lie from the average, as a share."
+    )
+    error_rate: float = Field(
+        default=0.0, ge=0, le=1, description="Share of answers that name a wrong class."
+    )
     annotator: str = Field(default="oracle", description="Name under which it answers.")
     seed: int = Field(default=0, description="Seed of delays and errors.")

@@ -26,7 +26,7 @@ class ArtifactStore(ABC):
     def open(uri: str, *, cache: Path | None = None) -> "ArtifactStore":
         """Open the store at `uri`: a folder (path or file: URI) or s3://bucket/prefix.
 
-        `cache` is the folder that keeps what came from S3; by default one of this user's in the temporary folder.
+        `cache` is the folder that keeps what came from S3; by default one in the temporary folder.
 
         Raises:
             ConfigError: another kind of place.
@@ -178,14 +178,15 @@ def _write_whole(path: Path, data: bytes) -> None:
     """Write beside, flush, then rename: readers see the old file or the whole new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    part = Path(temporary)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        part.chmod(0o644)
+        part.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
+            part.unlink()
         raise

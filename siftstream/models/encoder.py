@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -63,7 +64,7 @@ class Encoder:
         try:
             found = self._run(probe).shape
         except InferenceError as error:
-            raise ModelError(f"encoder: does not say its embedding size and fails on a probe: {error}") from error
+            raise ModelError(f"encoder: says no embedding size and fails on a probe: {error}") from error
         if len(found) != 2:
             raise ModelError(f"encoder: output of shape {list(found)}; [batch, dim] expected")
         return found[1]
@@ -72,7 +73,7 @@ class Encoder:
         """Return the embeddings [B, D], float32.
 
         Raises:
-            InferenceError: inputs of another shape or type, a failing run, or an embedding that is not finite.
+            InferenceError: inputs of another shape or type, a failing run, an embedding that is not finite.
         """
         wanted = self.input_shape
         if inputs.ndim != len(wanted) + 1 or any(
@@ -99,9 +100,7 @@ class Encoder:
 
     def _run(self, inputs: NDArray[np.generic]) -> NDArray[np.floating]:
         try:
-            outputs: list[NDArray[np.floating]] = self._session.run(
-                [self._output.name], {self._input: np.ascontiguousarray(inputs)}
-            )
+            outputs: Any = self._session.run([self._output.name], {self._input: np.ascontiguousarray(inputs)})
         except Exception as error:  # ONNX Runtime's errors share no base but Exception
             raise InferenceError(f"encoder: the run failed: {_first_line(error)}") from error
         return outputs[0]

@@ -1,7 +1,7 @@
 """A linear softmax head: several members share one encoder's embeddings, and one temperature."""
 
 from dataclasses import dataclass
-from typing import Self, TypeAlias
+from typing import Any, Self, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,10 @@ from safetensors.numpy import load, save
 from siftstream.schemas.errors import ModelError
 
 Floats: TypeAlias = NDArray[np.float32]
+_Float = TypeVar("_Float", bound="np.floating[Any]")
 
 
-def softmax(logits: Floats) -> Floats:
+def softmax(logits: NDArray[_Float]) -> NDArray[_Float]:
     """Turn logits [..., C] into probabilities along the last axis, without overflow.
 
     >>> softmax(np.array([0.0, np.log(3.0)], np.float32)).round(4).tolist()

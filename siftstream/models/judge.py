@@ -38,9 +38,7 @@ def measure(probs_BMC: NDArray[np.floating], targets_B: NDArray[np.integer]) -> 
     }
 
 
-def _macro_f1(
-    guesses_B: NDArray[np.integer], targets_B: NDArray[np.integer], classes: int
-) -> float:
+def _macro_f1(guesses_B: NDArray[np.integer], targets_B: NDArray[np.integer], classes: int) -> float:
     """Return the mean F1 over the classes that occur, in truth or as a guess."""
     right = np.bincount(targets_B[guesses_B == targets_B], minlength=classes)
     total = np.bincount(guesses_B, minlength=classes) + np.bincount(targets_B, minlength=classes)

@@ -60,7 +60,7 @@ class LoadedModel:
         """Load a published version; `previous` lends its encoder where that is the same one.
 
         Raises:
-            ModelError: no artifacts, a wrong hash, or not what this pipeline (`classes`, `input_shape`) needs.
+            ModelError: no artifacts, a wrong hash, or not for these `classes` and this `input_shape`.
             UnavailableError: the store is away for now.
         """
         if version.encoder is None or version.head is None:

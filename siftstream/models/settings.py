@@ -54,6 +54,11 @@ class TrainSettings(_Settings):
         ge=1,
         description="Optimiser steps at least, so that few labels still train long enough (full mode).",
     )
+    max_steps: int = Field(
+        default=20_000,
+        ge=1,
+        description="Optimiser steps at most, so that many labels do not train for ever (full mode).",
+    )
     batch_size: int = Field(default=32, ge=1, description="Samples an optimiser step (full mode).")
     learning_rate: float = Field(
         default=0.003, gt=0, description="Peak step size of Adam; rises first, then falls (full mode)."
@@ -74,7 +79,7 @@ class TrainSettings(_Settings):
         default=1,
         ge=1,
         le=256,
-        description="Heads on the same encoder, each from another bootstrap; committee strategies want 5 or so.",
+        description="Heads on the same encoder, each from another bootstrap; committees want 5 or so.",
     )
     calibrate_from: int = Field(
         default=30,
@@ -82,13 +87,18 @@ class TrainSettings(_Settings):
         description="Held-out samples from which the temperature is fitted; with fewer it comes from five"
         " folds of the training labels (head mode) or stays 1 (full mode).",
     )
+    prewarm: bool = Field(
+        default=True,
+        description="Keep a spare child process that has torch imported (about 400 MB), so that a run starts"
+        " at once; false starts it on demand, which costs seconds.",
+    )
     threads: int = Field(default=1, ge=1, le=1024, description="CPU threads of the trainer's child process.")
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="cpu", description="Where full training runs; 'auto' takes CUDA where it works, else the CPU."
     )
     seed: int = Field(default=0, ge=0, description="Seed of a training run: same labels, same model.")
     timeout: float = Field(
-        default=3600.0, gt=0, description="Seconds after which a training run is stopped and counts as failed."
+        default=3600.0, gt=0, description="Seconds after which a run is stopped and counts as failed."
     )
 
 
@@ -106,7 +116,7 @@ class GateSettings(_Settings):
     min_judged: int = Field(
         default=50,
         ge=1,
-        description="Held-out and audit samples needed to judge; with fewer the candidate goes live unjudged.",
+        description="Held-out and audit samples needed to judge; with fewer it goes live unjudged.",
     )
     promote: bool = Field(
         default=True, description="Put a candidate that passes live at once; false keeps it a candidate."

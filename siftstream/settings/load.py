@@ -1,17 +1,20 @@
 """Reading the configuration: file, then environment, one sentence for what is wrong."""
 
 import os
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
-from pydantic_settings import EnvSettingsSource
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import EnvSettingsSource, SettingsError
 
 from siftstream.schemas.errors import ConfigError
 from siftstream.settings.root import Settings
 
 DEFAULT_FILE = Path("siftstream.yaml")
+PREFIX, DELIMITER = "SIFTSTREAM_", "__"
 
 
 def load_settings(path: Path | None = None) -> Settings:
@@ -35,23 +38,67 @@ def settings_from(values: dict[str, Any], source: str = "settings") -> Settings:
     Raises:
         ConfigError: a setting is unknown or wrong.
     """
+    environment: dict[str, Any] = {}
     try:
-        merged = _merge(values, _environment())
-        return Settings(**merged)
+        environment = _environment()
+        return Settings(**_merge(values, environment))
+    except SettingsError as error:
+        raise ConfigError(f"environment: {error}; lists and mappings are written as JSON there") from error
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        what = "is not a setting" if first["type"] == "extra_forbidden" else first["msg"]
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise ConfigError(f"{source}: {where}: {what}{more}; `siftstream config init` shows every setting") from error
+        raise ConfigError(_sentence(error, environment, source)) from error
+
+
+def _sentence(error: ValidationError, environment: Mapping[str, Any], source: str) -> str:
+    """Say what is wrong, where, and what to do."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    path = [str(part) for part in first["loc"]]
+    where = ".".join(path) or "the file"
+    if _has(environment, path):
+        source, where = "environment", variable_of(path)
+    what = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        near = get_close_matches(path[-1], _names_beside(path), n=1)
+        what = "is not a setting" + (f"; did you mean {near[0]}?" if near else "")
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{source}: {where}: {what}{more}; `siftstream config init` shows every setting"
+
+
+def variable_of(path: Sequence[str]) -> str:
+    """Name the environment variable of a setting.
+
+    >>> variable_of(["select", "budget", "per_round"])
+    'SIFTSTREAM_SELECT__BUDGET__PER_ROUND'
+    """
+    return PREFIX + DELIMITER.join(path).upper()
+
+
+def _has(values: Any, path: Sequence[str]) -> bool:
+    for part in path:
+        if not isinstance(values, Mapping) or part not in values:
+            return False
+        values = values[part]
+    return bool(path)
+
+
+def _names_beside(path: Sequence[str]) -> list[str]:
+    """The settings of the section in which an unknown one stands."""
+    section: type[BaseModel] = Settings
+    for part in path[:-1]:
+        field = section.model_fields.get(part)
+        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+            return []
+        section = field.annotation
+    return list(section.model_fields)
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}; `siftstream config init` writes one") from error
-    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"{path}: cannot be read: {error.strerror}; `siftstream config init` writes one"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: a mapping of settings is expected at the top")

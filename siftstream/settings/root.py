@@ -19,13 +19,18 @@ class Settings(BaseSettings):
     """Everything a pipeline may be told. `SIFTSTREAM_SELECT__BUDGET__PER_ROUND=5` overrides one value."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SIFTSTREAM_", env_nested_delimiter="__", extra="forbid", nested_model_default_partial_update=True
+        env_prefix="SIFTSTREAM_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        nested_model_default_partial_update=True,
     )
 
     pipeline: PipelineSettings = PipelineSettings()
     kafka: KafkaSettings = KafkaSettings()
     classes: tuple[str, ...] = Field(
-        default=("no", "yes"), min_length=2, description="Names of the classes, in the order of the model's outputs."
+        default=("no", "yes"),
+        min_length=2,
+        description="Names of the classes, in the order of the model's outputs.",
     )
     transform: TransformSettings = TransformSettings()
     fetch: FetchSettings = FetchSettings()
@@ -34,7 +39,9 @@ class Settings(BaseSettings):
     consensus: ConsensusSettings = ConsensusSettings()
     retrain: RetrainSettings = RetrainSettings()
     oracle: OracleSettings = OracleSettings()
-    state: Path = Field(default=Path(".siftstream"), description="Folder of caches and logs; nothing there is needed again.")
+    state: Path = Field(
+        default=Path(".siftstream"), description="Folder of caches and logs; nothing there is needed again."
+    )
 
     @model_validator(mode="after")
     def _distinct_classes(self) -> Self:

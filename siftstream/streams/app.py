@@ -72,11 +72,18 @@ def make_app(
             "kafka.bootstrap_servers is not set: set KAFKA_BOOTSTRAP_SERVERS or the setting,"
             " or run `siftstream up`, which starts a local broker"
         )
+    datadir = state_dir / "faust"
+    try:
+        datadir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"state: {datadir} cannot be made: {error.strerror}; choose another folder"
+        ) from error
     app = StageApp(
         group or pipeline.group(stage),
         broker=[URL(f"{transport.SCHEME}://{server}") for server in kafka.servers],
         broker_credentials=kafka.faust_credentials(),
-        datadir=state_dir / "faust" / (instance or stage),
+        datadir=datadir / (instance or stage),
         key_serializer="raw", value_serializer="raw",
         topic_allow_declare=False, topic_disable_leader=True, autodiscover=False, web_enabled=False,
         table_standby_replicas=1,  # keeps Faust's own assignor: even, sticky, co-partitioned

@@ -3,8 +3,8 @@
 import ssl
 from typing import Any, Literal
 
-from faust.types.auth import CredentialsT
 import faust
+from faust.types.auth import CredentialsT
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 
@@ -33,12 +33,18 @@ class KafkaSettings(BaseModel):
     compression: Literal["none", "zstd", "snappy", "gzip"] = Field(
         default="none", description="Record batch compression; zstd is worth it over a network."
     )
-    replication_factor: int = Field(default=-1, ge=-1, description="Copies of each topic; -1: the broker's default.")
+    replication_factor: int = Field(
+        default=-1, ge=-1, description="Copies of each topic; -1: the broker's default."
+    )
     emit_deadline: float = Field(
-        default=120.0, gt=0, description="Seconds an output may wait for its acknowledgement before the worker restarts."
+        default=120.0,
+        gt=0,
+        description="Seconds an output may wait for its acknowledgement before the worker restarts.",
     )
     stall_limit: float = Field(
-        default=300.0, gt=0, description="Seconds without progress, with records waiting, before the worker restarts."
+        default=300.0,
+        gt=0,
+        description="Seconds without progress, with records waiting, before the worker restarts.",
     )
 
     @property
@@ -93,7 +99,9 @@ class PipelineSettings(BaseModel):
         default="", pattern=r"^[A-Za-z0-9_-]{0,64}$",
         description="Prefix of every topic and group (`name.topic`); empty: bare topic names.",
     )  # fmt: skip
-    partitions: int = Field(default=4, ge=1, le=4096, description="Partitions of every parallel topic; fixed at creation.")
+    partitions: int = Field(
+        default=4, ge=1, le=4096, description="Partitions of every parallel topic; fixed at creation."
+    )
 
     def topic(self, name: str) -> str:
         """The topic's name on the cluster.

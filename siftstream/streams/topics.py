@@ -67,7 +67,7 @@ def ensure_topics(kafka: KafkaSettings, pipeline: PipelineSettings) -> list[str]
         try:
             there = set(admin.list_topics())
             _create(admin, kafka, pipeline, there)
-            return _differences(admin, pipeline, there)
+            return differences(admin, pipeline, there)
         finally:
             admin.close()
     except KafkaError as error:
@@ -95,7 +95,8 @@ def _create(admin: Any, kafka: KafkaSettings, pipeline: PipelineSettings, there:
         admin.wait_for_topics(list(missing))
 
 
-def _differences(admin: Any, pipeline: PipelineSettings, there: set[str]) -> list[str]:
+def differences(admin: Any, pipeline: PipelineSettings, there: set[str]) -> list[str]:
+    """Return a sentence for each way in which the topics that are `there` differ from the design."""
     ours = {pipeline.topic(spec.name): spec for spec in TOPICS if pipeline.topic(spec.name) in there}
     if not ours:
         return []

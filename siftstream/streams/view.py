@@ -15,21 +15,32 @@ from siftstream.streams.topics import partitions_of
 
 log = getLogger(__name__)
 Fold = Callable[[Record], None]
+Refused = Callable[[Record, Exception], None]
 
 
 class View:
     """Folds each record of a topic once, in the order of its partition.
 
     `refresh` reads partitions up to their present end; `follow` goes on reading for ever. A record
-    whose fold raises a `SiftError` is passed over and told: its stage has refused it already.
+    whose fold raises a `SiftError` is passed over and logged; `refused` hears of it too where it came
+    after the view's first reading (older ones were heard of in an earlier life).
     """
 
-    def __init__(self, kafka: KafkaSettings, pipeline: PipelineSettings, topic: str, fold: Fold) -> None:
-        """Args: the cluster, the names, the topic (design name), and what to do with a record."""
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        pipeline: PipelineSettings,
+        topic: str,
+        fold: Fold,
+        refused: Refused | None = None,
+    ) -> None:
+        """Args: the cluster, the names, the topic (design name), what to do with a record, and with a bad one."""
         self._kafka = kafka
         self._topic = pipeline.topic(topic)
         self._count = partitions_of(topic, pipeline)
         self._fold = fold
+        self._refused = refused
+        self._begun: set[int] = set()  # partitions read once to their end
         self._next: dict[int, int] = {}  # partition -> the offset to be folded next
         self._reading = asyncio.Lock()
         self._consumer: Any = None
@@ -51,6 +62,7 @@ class View:
                     place: max(self._next.get(place.partition, 0), starts[place]) for place in places
                 }  # fmt: skip
                 await self._read(consumer, {p: at for p, at in behind.items() if at < ends[p]}, ends)
+                self._begun |= {place.partition for place in places}
             except KafkaError as error:
                 raise UnavailableError(f"{self._topic} could not be read: {error!r}") from error
 
@@ -118,4 +130,7 @@ class View:
         try:
             self.fold(record)
         except SiftError as error:
-            log.warning("view of %s passes over %d@%d: %s", self._topic, record.partition, record.offset, error)
+            place = f"{record.partition}@{record.offset}"
+            log.warning("view of %s passes over %s: %s", self._topic, place, error)
+            if self._refused is not None and record.partition in self._begun:
+                self._refused(record, error)

@@ -10,7 +10,12 @@ from dataclasses import dataclass, field
 from logging import getLogger
 from typing import Any, Protocol, Self, TypeVar
 
-from tenacity import AsyncRetrying, retry_if_exception_type, retry_if_not_exception_type, wait_exponential_jitter
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    retry_if_not_exception_type,
+    wait_exponential_jitter,
+)
 
 from siftstream.schemas.errors import BadRecord, EmitTimeout, UnavailableError
 from siftstream.streams.dead_letters import dead_letter
@@ -140,6 +145,15 @@ async def finish(app: Any, work: Work) -> None:
     for record, error in work.refused:
         log.warning("%s: dead letter of %s: %s", app.stage, _place(record), error)
     await app.emitter.send([*work.outputs, *letters])
+
+
+def refused_later(app: Any) -> Callable[[Record, Exception], None]:
+    """Return what a view calls with a bad record: its dead letter is written beside the stage's work."""
+
+    def refuse(record: Record, error: Exception) -> None:
+        app.add_future(finish_patiently(app, Work(refused=[(record, error)])))
+
+    return refuse
 
 
 def _place(record: Record) -> str:

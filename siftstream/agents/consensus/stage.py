@@ -10,7 +10,7 @@ from siftstream.streams.app import StageApp
 from siftstream.streams.partition import partition_of
 from siftstream.streams.record import Outgoing, Record
 from siftstream.streams.view import View
-from siftstream.streams.work import Work, decoded, work_through
+from siftstream.streams.work import Work, decoded, refused_later, work_through
 
 FORWARDED = "siftstream.forwarded"  # header of a label that was moved to its sample's partition
 
@@ -28,7 +28,7 @@ def attach(app: StageApp, ballots: Ballots) -> None:
         ballots.check(label)
         ballots.hear(label)
 
-    selected = View(app.kafka, app.pipeline, Selected.topic, remember_origin)
+    selected = View(app.kafka, app.pipeline, Selected.topic, remember_origin, refused_later(app))
     labels = View(app.kafka, app.pipeline, Label.topic, hear)
     restored: dict[int, int] = {}  # partition -> generation whose words are all heard
 
@@ -42,7 +42,9 @@ def attach(app: StageApp, ballots: Ballots) -> None:
         if label.sample_id in origins:
             return origins[label.sample_id]
         if label.uri is None:
-            raise LabelError(f"labels: sample {label.sample_id!r} was never selected and the label has no uri")
+            raise LabelError(
+                f"labels: sample {label.sample_id!r} was never selected and the label has no uri"
+            )
         return Origin(label.uri)
 
     async def handle(records: Sequence[Record]) -> Work:
@@ -79,6 +81,8 @@ def attach(app: StageApp, ballots: Ballots) -> None:
 def forwarded(record: Record, partition: int) -> Outgoing:
     """Return the label for its sample's own partition; its writer used another partitioner or no key."""
     if record.header(FORWARDED):
-        raise LabelError(f"labels: forwarded once already, but {partition} is not where it lies; are topics equal?")
+        raise LabelError(
+            f"labels: forwarded once already, but {partition} is not where it lies; are topics equal?"
+        )
     headers = (*record.headers, (FORWARDED, str(record.partition).encode()))
     return Outgoing(Label.topic, record.value, record.key, partition, headers)

@@ -10,7 +10,9 @@ class RetrainSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    min_new_labels: int = Field(default=20, ge=1, description="Usable labels that L must have grown by since the last run.")
+    min_new_labels: int = Field(
+        default=20, ge=1, description="Usable labels that L must have grown by since the last run."
+    )
     min_labels: int = Field(default=20, ge=2, description="Training labels needed for the first run.")
     train: TrainSettings = TrainSettings()
     gate: GateSettings = GateSettings()

@@ -29,7 +29,9 @@ class Pick:
 class Rounds:
     """Holds rounds over windows; the same window, round number and seed give the same choice."""
 
-    def __init__(self, settings: SelectSettings, classes: Sequence[str], partitions: int, untrained: str) -> None:
+    def __init__(
+        self, settings: SelectSettings, classes: Sequence[str], partitions: int, untrained: str
+    ) -> None:
         """Args: the stage's settings; class names; P; the version name scores carry before any training.
 
         Raises:
@@ -42,10 +44,14 @@ class Rounds:
         self._strategy = get_strategy(settings.strategy.name, **settings.strategy.parameters)
         self._cold_start = get_strategy(settings.strategy.cold_start)
 
+    def until_due(self, window: Window) -> int:
+        """New samples until the next round: rounds come after every n-th sample, wherever records end."""
+        return self._settings.trigger.every - window.seen % self._settings.trigger.every
+
     def due(self, window: Window, done: int) -> int | None:
-        """Return the number of the round that is due after the last record, or none."""
-        number = window.seen // self._settings.trigger.every - 1
-        return number if number > done else None
+        """Return the number of the round that is due now, or none; rounds up to `done` were held."""
+        number, beyond = divmod(window.seen, self._settings.trigger.every)
+        return number - 1 if beyond == 0 and number - 1 > done else None
 
     def hold(self, window: Window, *, partition: int, number: int, spent: int) -> list[Selected]:
         """Choose, mark the chosen rows as taken, and return them, best first.

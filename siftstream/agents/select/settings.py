@@ -12,7 +12,9 @@ class WindowSettings(BaseModel):
 
     model_config = _STRICT
 
-    size: int = Field(default=10_000, ge=1, le=10_000_000, description="Samples kept a partition: the last ones seen.")
+    size: int = Field(
+        default=10_000, ge=1, le=10_000_000, description="Samples kept a partition: the last ones seen."
+    )
 
 
 class TriggerSettings(BaseModel):
@@ -28,8 +30,12 @@ class BudgetSettings(BaseModel):
 
     model_config = _STRICT
 
-    per_round: int = Field(default=20, ge=1, le=1_000, description="Samples chosen a round and partition, audit included.")
-    total: int | None = Field(default=None, ge=0, description="Samples chosen in all, over all partitions; none: no limit.")
+    per_round: int = Field(
+        default=20, ge=1, le=1_000, description="Samples chosen a round and partition, audit included."
+    )
+    total: int | None = Field(
+        default=None, ge=0, description="Samples chosen in all, over all partitions; none: no limit."
+    )
 
     def share(self, partition: int, partitions: int) -> int | None:
         """The part of the total that is this partition's; the shares sum to the total.
@@ -47,7 +53,9 @@ class StrategySettings(BaseModel):
 
     model_config = _STRICT
 
-    name: str = Field(default="margin", description="Acquisition strategy; `siftstream strategies` lists them.")
+    name: str = Field(
+        default="margin", description="Acquisition strategy; `siftstream strategies` lists them."
+    )
     parameters: dict[str, Any] = Field(default_factory=dict, description="The strategy's own parameters.")
     cold_start: str = Field(default="random", description="Strategy until a trained model scores the window.")
 
@@ -57,7 +65,9 @@ class AuditSettings(BaseModel):
 
     model_config = _STRICT
 
-    fraction: float = Field(default=0.1, ge=0.0, le=1.0, description="Share of each round chosen uniformly at random.")
+    fraction: float = Field(
+        default=0.1, ge=0.0, le=1.0, description="Share of each round chosen uniformly at random."
+    )
 
 
 class SelectSettings(BaseModel):
@@ -70,4 +80,6 @@ class SelectSettings(BaseModel):
     budget: BudgetSettings = BudgetSettings()
     strategy: StrategySettings = StrategySettings()
     audit: AuditSettings = AuditSettings()
-    seed: int = Field(default=0, ge=0, description="Seed of every random choice; rounds are deterministic in it.")
+    seed: int = Field(
+        default=0, ge=0, description="Seed of every random choice; rounds are deterministic in it."
+    )

@@ -5,11 +5,11 @@ from logging import getLogger
 from typing import Any
 
 from siftstream.agents.select.chosen import ChosenBefore
+from siftstream.agents.select.heads import LiveHead
 from siftstream.agents.select.memory import Memory
 from siftstream.agents.select.rounds import Rounds
 from siftstream.agents.select.settings import SelectSettings
 from siftstream.agents.select.window import Window
-from siftstream.agents.select.heads import LiveHead
 from siftstream.schemas import Scores, Selected
 from siftstream.schemas.errors import BadRecord
 from siftstream.streams.app import StageApp
@@ -59,17 +59,23 @@ def attach(app: StageApp, settings: SelectSettings, rounds: Rounds, live: LiveHe
                 work.refuse(record, error)
             return
         window, before = shelf.window, chosen.of(record.partition)
-        window.append(record.offset, batch, before.ids)
-        live.rescore(window)
-        number = rounds.due(window, shelf.done)
-        if number is None:
-            return
-        shelf.done = number
-        for one in rounds.hold(window, partition=record.partition, number=number, spent=len(before.ids)):
-            chosen.note(record.partition, one)
-            work.outputs.append(
-                Outgoing(Selected.topic, one.encode(), one.key, partition=record.partition)
+        row = 0
+        while row < len(batch):
+            row = window.append(
+                record.offset, batch, before.ids, start=row, at_most=rounds.until_due(window)
             )  # fmt: skip
+            live.rescore(window)
+            number = rounds.due(window, shelf.done)
+            if number is not None:
+                shelf.done = number
+                work.outputs += hold(window, record.partition, number)
+
+    def hold(window: Window, partition: int, number: int) -> list[Outgoing]:
+        before = chosen.of(partition)
+        made = rounds.hold(window, partition=partition, number=number, spent=len(before.ids))
+        for one in made:
+            chosen.note(partition, one)
+        return [Outgoing(Selected.topic, one.encode(), one.key, partition=partition) for one in made]
 
     def commit_floor(tp: Any, shelf: Shelf) -> None:
         floor, seen = shelf.window.floor()

@@ -45,28 +45,36 @@ class Window:
     def __len__(self) -> int:
         return len(self._slot)
 
-    def append(self, offset: int, batch: Scores, taken: Container[str] = ()) -> int:
-        """Add a record's samples; return how many were new.
+    def append(
+        self,
+        offset: int,
+        batch: Scores,
+        taken: Container[str] = (),
+        *,
+        start: int = 0,
+        at_most: int = 1 << 30,
+    ) -> int:
+        """Add a record's samples from row `start` on; return the row after the last one looked at.
 
         Args:
             offset: The record's offset; records come in the order of the log.
             batch: Its samples.
             taken: Ids chosen before, which may not be chosen again (any container with fast `in`).
+            start: First row; 0 begins the record.
+            at_most: New samples to add before returning, so that a round can be held in mid-record.
         """
         self._fit(batch)
-        self._records.append((offset, self.seen))
-        fresh = self._fresh_rows(offset, batch)
+        if start == 0:
+            self._records.append((offset, self.seen))
+            self.head = offset
+        stop, fresh = self._place_fresh(offset, batch, start, at_most)
         slots = (self.seen + np.arange(len(fresh))) % self.capacity
-        for row, slot in zip(fresh, slots.tolist(), strict=True):
-            self._place(slot, batch, row)
         self.state[slots] = [TAKEN if batch.sample_ids[row] in taken else FREE for row in fresh]
-        self.offsets[slots] = offset
         self.order[slots] = self.seen + np.arange(len(fresh))
         self.probs[slots] = batch.probs[fresh]
         self.embeddings[slots] = batch.embeddings[fresh]
         self.seen += len(fresh)
-        self.head = offset
-        return len(fresh)
+        return stop
 
     def candidates(self) -> NDArray[np.int64]:
         """The slots of free rows, oldest first."""
@@ -121,24 +129,27 @@ class Window:
         slots = slots[np.argsort(self.order[slots])]
         return tuple((self.ids[slot], int(self.state[slot])) for slot in slots.tolist())
 
-    def _fresh_rows(self, offset: int, batch: Scores) -> list[int]:
+    def _place_fresh(self, offset: int, batch: Scores, start: int, at_most: int) -> tuple[int, list[int]]:
+        """Give each sample that is not in the window a slot; return where it stopped, and those rows."""
         fresh: list[int] = []
-        new: set[str] = set()
-        for row, sample_id in enumerate(batch.sample_ids):
-            slot = self._slot.get(sample_id)
-            if slot is not None:
-                self._pins.append((offset, int(self.offsets[slot])))
-            elif sample_id not in new:
-                new.add(sample_id)
+        limit = min(at_most, self.capacity)  # a row more would overwrite the first of this very call
+        for row in range(start, len(batch)):
+            if len(fresh) == limit:
+                return row, fresh
+            known = self._slot.get(batch.sample_ids[row])
+            if known is None:
+                self._place((self.seen + len(fresh)) % self.capacity, offset, batch, row)
                 fresh.append(row)
-        return fresh[-self.capacity :]
+            else:
+                self._pins.append((offset, int(self.offsets[known])))
+        return len(batch), fresh
 
-    def _place(self, slot: int, batch: Scores, row: int) -> None:
+    def _place(self, slot: int, offset: int, batch: Scores, row: int) -> None:
         self._slot.pop(self.ids[slot], None)
         sample_id = batch.sample_ids[row]
         self._slot[sample_id] = slot
         self.ids[slot], self.uris[slot] = sample_id, batch.uris[row]
-        self.metadata[slot] = batch.metadata[row]
+        self.metadata[slot], self.offsets[slot] = batch.metadata[row], offset
         self.versions[slot], self.encoders[slot] = batch.model_version, batch.encoder
 
     def _fit(self, batch: Scores) -> None:

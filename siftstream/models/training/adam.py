@@ -1,4 +1,4 @@
-"""AdamW by hand: torch.optim imports the torch compiler, which costs seconds and 300 MB. Child process only."""
+"""AdamW by hand: torch.optim imports the torch compiler, which costs seconds. Child process only."""
 
 import math
 from collections.abc import Iterable

@@ -109,11 +109,13 @@ class Job:
         try:
             spec = JobSpec.model_validate_json((folder / JOB).read_bytes())
             inputs = np.load(folder / INPUTS, mmap_mode="r", allow_pickle=False)
-            rest = [np.load(folder / name, allow_pickle=False) for name in (TARGETS, WEIGHTS, CODES)]
+            targets, weights, codes = (
+                np.load(folder / name, allow_pickle=False) for name in (TARGETS, WEIGHTS, CODES)
+            )
             frozen = (folder / FROZEN).read_bytes() if (folder / FROZEN).exists() else None
         except (OSError, ValueError, ValidationError) as error:
             raise TrainingError(f"training job {folder.name}: cannot be read: {error}") from error
-        job = cls(inputs, *rest, spec.classes, spec.settings, frozen)
+        job = cls(inputs, targets, weights, codes, spec.classes, spec.settings, frozen)
         job.check()
         return job
 
@@ -125,7 +127,9 @@ class Job:
         """
         lengths = {len(self.inputs), len(self.targets), len(self.weights), len(self.slices)}
         if len(lengths) != 1:
-            raise TrainingError(f"training job: inputs, targets, weights and slices of lengths {sorted(lengths)}")
+            raise TrainingError(
+                f"training job: inputs, targets, weights and slices of lengths {sorted(lengths)}"
+            )
         train = self.where(Slice.TRAIN)
         if not len(train):
             raise TrainingError("training job: no label in the training slice yet")

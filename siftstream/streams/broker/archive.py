@@ -61,7 +61,11 @@ def make_archive(jvm: Jvm, path: Path, failed: Path, train: Train) -> None:
         train([f"-XX:{option}={arriving}"])
         arriving.replace(path)
     except (SiftError, OSError) as error:
-        log.warning("No class archive was made, so the broker starts slower: %s", error)
+        log.warning(
+            "No class archive was made, so the broker starts slower (remove %s to try again): %s",
+            failed,
+            error,
+        )
         failed.write_text(f"{error}\n")
     finally:
         for rest in path.parent.glob(f"arriving-{path.name}*"):

@@ -43,7 +43,8 @@ def new_log(port: int) -> Path:
     """Return the path of a new log for a broker without a data folder; only the newest logs are kept."""
     folder = cache_dir() / "logs"
     folder.mkdir(exist_ok=True)
-    by_age = sorted(folder.glob("broker-*.log"), key=lambda path: path.stat().st_mtime)
-    for old in by_age[: -(KEPT_LOGS - 1)]:
-        old.unlink(missing_ok=True)
+    with locked("logs"):
+        by_age = sorted(folder.glob("broker-*.log"), key=lambda path: path.stat().st_mtime)
+        for old in by_age[: -(KEPT_LOGS - 1)]:
+            old.unlink()
     return folder / f"broker-{os.getpid()}-{port}.log"

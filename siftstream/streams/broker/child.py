@@ -16,12 +16,19 @@ class Child:
     """A command that ends with us; see `keeper.py` for the other side of the two pipes."""
 
     def __init__(
-        self, command: Sequence[str], folder: Path, log: Path, bound_s: float, remove: Path | None
+        self,
+        command: Sequence[str],
+        folder: Path,
+        log: Path,
+        *,
+        bound_s: float,
+        remove: Path | None = None,
+        inherit: int | None = None,
     ) -> None:
         """Start `command` in `folder`, its output appended to `log`.
 
         `bound_s`: seconds between SIGTERM and SIGKILL. `remove`: a folder that goes if we end without
-        stopping it.
+        stopping it. `inherit`: a file descriptor that the keeper and the command hold open, too.
         """
         self._bound_s = bound_s
         self._owner = os.getpid()
@@ -36,6 +43,7 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,
+                pass_fds=() if inherit is None else (inherit,),
                 start_new_session=True,  # Ctrl-C in the terminal reaches us alone, and we stop it in order
             )
         self.keeper_pid = self._keeper.pid

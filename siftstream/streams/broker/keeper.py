@@ -75,7 +75,11 @@ def main(arguments: list[str]) -> int:
     keeper = os.getpid()
     try:
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=2, preexec_fn=lambda: die_with_keeper(keeper)
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=2,
+            close_fds=False,  # a lock that we were given is the child's, too
+            preexec_fn=lambda: die_with_keeper(keeper),
         )
     except (OSError, subprocess.SubprocessError) as error:
         say(f"error {error}")

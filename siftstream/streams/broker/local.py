@@ -17,6 +17,7 @@ from siftstream.streams.broker.child import Child
 from siftstream.streams.broker.config import LOGGING, STORAGE, server_properties
 from siftstream.streams.broker.diagnosis import bind_failed, explain
 from siftstream.streams.broker.jvm import Jvm
+from siftstream.streams.broker.lock import owned
 from siftstream.streams.broker.ports import check_port, free_port
 from siftstream.streams.broker.prepare import Prepared, prepare
 from siftstream.streams.broker.probe import wait_ready
@@ -121,13 +122,17 @@ class LocalBroker:
             raise BrokerError(
                 "The local broker runs on Linux and macOS: set KAFKA_BOOTSTRAP_SERVERS to a cluster."
             )
-        if self._asked_port is not None:
-            check_port(self._asked_port)
         try:
+            self._check_disk()
             if self._prepared is None:
                 self._prepared = prepare(train_with, self._tell)
-            self._lay_out(self._prepared.jvm)
             self._start_on_a_port(self._prepared)
+        except OSError as error:
+            self.stop()
+            raise BrokerError(
+                f"The local broker could not be started in {self._data} ({error}): see that the disk has "
+                "room and the folder may be written, or choose another --data."
+            ) from error
         except BaseException:
             self.stop()
             raise
@@ -166,8 +171,8 @@ class LocalBroker:
             self._data = Path(tempfile.mkdtemp(prefix="siftstream-broker-"))
         return self._data
 
-    def _lay_out(self, jvm: Jvm) -> None:
-        """Make the data folder ready: there, writable, with room, formatted."""
+    def _check_disk(self) -> None:
+        """Make the data folder, or refuse one that cannot be written or has no room."""
         folder = writable(self._folder(), "choose another --data")
         free = shutil.disk_usage(folder).free
         if free < SPACE_NEEDED:
@@ -175,49 +180,47 @@ class LocalBroker:
                 f"The disk of {folder} has {free >> 20} MB left and the broker needs {SPACE_NEEDED >> 20}: "
                 "free some space or choose another --data."
             )
-        try:
-            format_storage(jvm, folder / STORAGE)
-            (folder / "log4j2.yaml").write_text(LOGGING)
-        except OSError as error:
-            raise BrokerError(
-                f"The broker's folder {folder} cannot be written ({error.strerror}): choose another --data."
-            ) from error
 
     def _start_on_a_port(self, prepared: Prepared) -> None:
         """Start the JVM, with another port if somebody was quicker to take a free one."""
         for tries_left in reversed(range(TRIES)):
-            self._port = self._asked_port or self._port or free_port()
+            self._port = self._asked_port or free_port()
             if self._spawn(prepared, self._port):
                 return
             taken = bind_failed(self.log_path, self._log_start)
             if self._asked_port is not None or not taken or not tries_left:
                 raise BrokerError(self._why_not())
-            self._port = None
 
     def _spawn(self, prepared: Prepared, port: int) -> bool:
         """Start the JVM on `port`; whether it became ready."""
         folder = self._folder()
-        self._open_log(port)
-        (folder / "server.properties").write_text(server_properties(port, free_port(but=port)))
-        command = prepared.jvm.command(prepared.flags, "kafka.Kafka", "server.properties")
-        remove = folder if self._temporary else None
-        self._child = Child(command, folder, self.log_path, self._stop_within_s, remove)
+        if self._child is not None:
+            self._child.stop()
+        with owned(folder, self._tell) as lock:
+            check_port(port)
+            format_storage(prepared.jvm, folder / STORAGE)
+            (folder / "log4j2.yaml").write_text(LOGGING)
+            (folder / "server.properties").write_text(server_properties(port, free_port(but=port)))
+            self._open_log(port)
+            self._child = Child(
+                prepared.jvm.command(prepared.flags, "kafka.Kafka", "server.properties"),
+                folder,
+                self.log_path,
+                bound_s=self._stop_within_s,
+                remove=folder if self._temporary else None,
+                inherit=lock,
+            )
         return wait_ready(port, self._child.ended, time.monotonic() + READY_WITHIN_S)
 
     def _open_log(self, port: int) -> None:
         """Choose the log, put a grown one aside, and note where this run's part begins."""
         if self._log is None:
             self._log = new_log(port) if self._temporary else self._folder() / "broker.log"
-        try:
-            self._log.parent.mkdir(parents=True, exist_ok=True)
-            if self._log.exists() and self._log.stat().st_size > LOG_LIMIT:
-                self._log.replace(self._log.with_name(f"{self._log.name}.1"))
-            with self._log.open("ab") as handle:
-                self._log_start = handle.tell()
-        except OSError as error:
-            raise BrokerError(
-                f"The log {self._log} cannot be written ({error.strerror}): choose another place for it."
-            ) from error
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        if self._log.exists() and self._log.stat().st_size > LOG_LIMIT:
+            self._log.replace(self._log.with_name(f"{self._log.name}.1"))
+        with self._log.open("ab") as handle:
+            self._log_start = handle.tell()
 
     def _why_not(self) -> str:
         child, port = self._started(), self._port or 0

@@ -54,10 +54,11 @@ def produce_once(port: int, timeout_s: float) -> bool:
         with contextlib.closing(KafkaAdminClient(bootstrap_servers=bootstrap)) as admin:
             with contextlib.suppress(TopicAlreadyExistsError):
                 admin.create_topics(topic)  # pyright: ignore[reportArgumentType]  # it takes a dict, too
-            with contextlib.closing(
-                KafkaProducer(bootstrap_servers=bootstrap, acks="all", max_block_ms=timeout_ms)
-            ) as producer:
+            producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", max_block_ms=timeout_ms)
+            try:
                 producer.send(PROBE_TOPIC, b"ready?").get(timeout=timeout_s)
+            finally:
+                producer.close(timeout=1)
             with contextlib.suppress(UnknownTopicOrPartitionError):
                 admin.delete_topics([PROBE_TOPIC])
     except KafkaError:

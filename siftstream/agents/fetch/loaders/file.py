@@ -48,11 +48,12 @@ class FileLoader(Loader):
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not a path"
             raise LoadError(f"{redact(uri)}: {reason or 'cannot be opened'}") from None
-        with os.fdopen(descriptor, "rb") as file:
-            try:
-                return self._read_open(uri, file.fileno())
-            except OSError as error:
-                raise LoadError(f"{redact(uri)}: {error.strerror or 'cannot be read'}") from None
+        try:
+            return self._read_open(uri, descriptor)
+        except OSError as error:
+            raise LoadError(f"{redact(uri)}: {error.strerror or 'cannot be read'}") from None
+        finally:
+            os.close(descriptor)
 
     def _open(self, uri: str, path: str) -> int:
         """Open the file; with roots, make sure that what is open is what was checked."""

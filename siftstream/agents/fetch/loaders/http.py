@@ -1,6 +1,5 @@
 """http: and https: by aiohttp: one session, bounded redirects and sizes, guarded addresses."""
 
-import asyncio
 import re
 import socket
 from http import HTTPStatus
@@ -57,34 +56,34 @@ class HttpLoader(Loader):
             url = URL(uri, encoded=_ENCODED.fullmatch(uri) is not None)
             async with self._session.get(
                 url,
-                max_redirects=self.settings.max_redirects,
+                max_redirects=self.settings.max_redirects + 1,  # aiohttp counts the last answer too
                 allow_redirects=self.settings.max_redirects > 0,
             ) as response:
                 _check_status(shown, response.status)
-                return await self._body(shown, response)
+                return await self._body(response)
         except RefusedError as error:
-            raise RefusedError(f"{shown}: {str(error).removeprefix(f'{shown}: ')}") from None
+            raise RefusedError(f"{shown}: {error}") from None
+        except aiohttp.ClientSSLError as error:
+            raise LoadError(f"{shown}: no trusted TLS connection ({type(error).__name__})") from None
         except aiohttp.TooManyRedirects:
             raise RefusedError(
                 f"{shown}: more redirects than fetch.max_redirects ({self.settings.max_redirects})"
             ) from None
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, ValueError):
             raise LoadError(f"{shown}: not a usable URL, or it redirects to one that is not") from None
-        except aiohttp.ClientSSLError as error:
-            raise LoadError(f"{shown}: no trusted TLS connection ({type(error).__name__})") from None
         except aiohttp.ClientConnectorDNSError as error:
             kind = UnavailableError if error.os_error.errno == socket.EAI_AGAIN else LoadError
             raise kind(f"{shown}: the host name cannot be resolved") from None
         except aiohttp.ClientConnectorError as error:
             raise UnavailableError(f"{shown}: no connection: {error.os_error.strerror}") from None
-        except asyncio.TimeoutError:  # noqa: UP041 - aiohttp's timeouts derive from this name
+        except TimeoutError:
             raise UnavailableError(
                 f"{shown}: nothing came for {self.settings.chunk_timeout:g} s (fetch.chunk_timeout)"
             ) from None
         except (aiohttp.ClientError, OSError) as error:
             raise UnavailableError(f"{shown}: the transfer broke off ({type(error).__name__})") from None
 
-    async def _body(self, shown: str, response: aiohttp.ClientResponse) -> bytes:
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         limit = self.settings.max_bytes
         body = bytearray()
         if (response.content_length or 0) <= limit:
@@ -95,7 +94,7 @@ class HttpLoader(Loader):
             else:
                 return bytes(body)
         response.close()  # the rest is not wanted, so the connection is not kept
-        raise RefusedError(f"{shown}: larger than fetch.max_bytes ({limit:,} bytes)")
+        raise RefusedError(f"larger than fetch.max_bytes ({limit:,} bytes)")
 
 
 def _check_status(shown: str, status: int) -> None:

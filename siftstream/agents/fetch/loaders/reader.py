@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 from weakref import WeakValueDictionary
 
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential, wait_random
 
 from siftstream.agents.fetch.loaders.base import Loader, scheme_of
 from siftstream.agents.fetch.loaders.redact import redact
@@ -71,7 +71,7 @@ class Reader:
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(UnavailableError),
             stop=stop_after_attempt(settings.attempts),
-            wait=wait_exponential_jitter(settings.backoff, settings.backoff_max, jitter=settings.backoff),
+            wait=wait_exponential(settings.backoff, settings.backoff_max) + wait_random(0, settings.backoff),
             reraise=True,
         )
         try:

@@ -5,6 +5,7 @@ credentials where AWS tools do: environment, shared configuration files, instanc
 import asyncio
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from threading import Lock
 from typing import Any, ClassVar, Final
 
@@ -73,7 +74,7 @@ class S3Loader(Loader):
 
     def _body(self, shown: str, answer: dict[str, Any]) -> bytes:
         limit = self.settings.max_bytes
-        with answer["Body"] as stream:
+        with closing(answer["Body"]) as stream:
             if answer["ContentLength"] <= limit:
                 return b"".join(stream.iter_chunks(CHUNK))
         raise RefusedError(f"{shown}: larger than fetch.max_bytes ({limit:,} bytes)")

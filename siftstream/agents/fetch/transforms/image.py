@@ -78,7 +78,7 @@ class ImageTransform(Transform):
         return np.ascontiguousarray(pixels.reshape(*self.shape[1:], -1).transpose(2, 0, 1))
 
     def _plain_jpeg(self, data: bytes) -> Pixels | None:
-        """Decode a grey or colour JPEG without EXIF to [height, width(, 3)]; None where Pillow has to look."""
+        """Decode a JPEG without EXIF to [height, width(, 3)]; None where Pillow has to look."""
         if self._jpeg is None or data[:3] != b"\xff\xd8\xff" or b"Exif\0" in data:
             return None
         try:

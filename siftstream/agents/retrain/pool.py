@@ -1,0 +1,43 @@
+"""L, the labelled pool: one resolved label a sample, as `labelled` tells it."""
+
+import asyncio
+
+from siftstream.schemas import Slice, TrainingLabel
+from siftstream.streams.record import Record
+
+
+class Pool:
+    """A fold over `labelled`; the newest resolution of a sample replaces the older."""
+
+    def __init__(self) -> None:
+        self._labels: dict[str, TrainingLabel] = {}
+        self._grown = asyncio.Event()
+
+    def fold(self, record: Record) -> None:
+        """Learn one resolution; a sample without a label leaves the pool.
+
+        Raises:
+            SchemaError: not a `TrainingLabel`.
+        """
+        label = TrainingLabel.decode(record.value)
+        if label.usable:
+            self._labels[label.sample_id] = label
+        else:
+            self._labels.pop(label.sample_id, None)
+        self._grown.set()
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def labels(self) -> list[TrainingLabel]:
+        """All usable labels, in the order of their ids: the same pool is the same training set."""
+        return [self._labels[key] for key in sorted(self._labels)]
+
+    async def reaches(self, usable: int, training: int) -> None:
+        """Wait until there are `usable` labels, `training` of them in the training slice."""
+        while len(self) < usable or self._training() < training:
+            self._grown.clear()
+            await self._grown.wait()
+
+    def _training(self) -> int:
+        return sum(label.slice is Slice.TRAIN for label in self._labels.values())

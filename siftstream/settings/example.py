@@ -1,0 +1,84 @@
+"""The commented configuration file, made from the models: each setting with its description and default."""
+
+import textwrap
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from siftstream.settings.root import Settings
+
+WIDTH = 100
+
+HEADER = """\
+The configuration of a siftstream pipeline. Every setting stands here with its default; keep those you change.
+`siftstream config check` says whether it is valid. The environment overrides it: SIFTSTREAM_SELECT__BUDGET__PER_ROUND=5
+sets select.budget.per_round, and KAFKA_BOOTSTRAP_SERVERS sets kafka.bootstrap_servers.
+"""
+
+
+def example() -> str:
+    """Return the file, valid as it stands."""
+    return "\n".join([*_comment(HEADER, ""), "", *_lines(Settings(), "")]) + "\n"
+
+
+def _lines(model: BaseModel, indent: str) -> list[str]:
+    lines: list[str] = []
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        if isinstance(value, BaseModel):
+            lines += ["", *_comment(summary(type(value)), indent), f"{indent}{name}:"]
+            lines += _lines(value, indent + "  ")
+        else:
+            lines += [*_comment(description(field), indent), f"{indent}{name}: {_flow(value)}"]
+    return lines
+
+
+def summary(model: type[BaseModel]) -> str:
+    """The first line of a section's docstring."""
+    return (model.__doc__ or "").strip().split("\n")[0]
+
+
+def description(field: FieldInfo) -> str:
+    """A setting's description, with the values it may have where they are few."""
+    words = field.description or ""
+    values = [repr(value) if isinstance(value, str) else str(value) for value in choices(field.annotation)]
+    missing = [value for value in values if value.strip("'") not in words]
+    return f"{words} One of: {', '.join(values)}." if missing else words
+
+
+def choices(annotation: Any) -> list[Any]:
+    """The values of a setting that has a fixed list of them.
+
+    >>> choices(Literal["zstd", "none"]), choices(int | None), choices(Literal["folder"] | str)
+    (['zstd', 'none'], [], [])
+    """
+    if get_origin(annotation) is Literal:
+        return list(get_args(annotation))
+    if get_origin(annotation) in (Union, UnionType):
+        parts = [part for part in get_args(annotation) if part is not NoneType]
+        return choices(parts[0]) if len(parts) == 1 else []
+    return []
+
+
+def _flow(value: Any) -> str:
+    """Return a value as YAML on one line."""
+    if isinstance(value, SecretStr):
+        return "null"
+    plain = list[Any](value) if isinstance(value, tuple) else value
+    plain = plain if isinstance(plain, (list, dict, str, int, float, bool, NoneType)) else str(plain)
+    text = yaml.safe_dump(plain, default_flow_style=True, width=10_000, allow_unicode=True)
+    return text.removesuffix("...\n").strip()
+
+
+def _comment(words: str, indent: str) -> list[str]:
+    return [
+        line
+        for paragraph in words.strip().split("\n")
+        for line in textwrap.wrap(
+            paragraph, WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ",
+            break_on_hyphens=False,
+        )  # fmt: skip
+    ]

@@ -1,0 +1,236 @@
+"""How a pipeline stands, from outside: lag, members, window, labels, live model, dead letters.
+
+Read through the admin API alone, so it works beside any number of workers, wherever they run. Costs a few
+requests a reading, and a small fetch for each partition that is behind: it may be called once a second.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.admin import OffsetSpec
+from kafka.errors import KafkaError
+
+from siftstream.schemas import ModelVersion, VersionStatus
+from siftstream.schemas.errors import SchemaError, UnavailableError
+from siftstream.streams.lag import SOURCES, Ages, Ends, Positions, by_topic, positions_of
+from siftstream.streams.settings import KafkaSettings, PipelineSettings
+from siftstream.streams.topics import TOPICS
+
+MODELS_WITHIN_S = 10.0
+
+
+@dataclass(frozen=True)
+class GroupStatus:
+    """One consumer group on one topic."""
+
+    name: str  # fetch, infer, select, consensus, retrain-0, oracle-...
+    group: str  # on the cluster
+    topic: str  # the design's name
+    members: int
+    done: int  # records, from the log's beginning as it is now
+    lag: int  # records that wait
+    lag_seconds: float  # age of the oldest record that waits; 0 where none does
+    rows: int | None = None  # samples in the windows (select)
+    seen: int | None = None  # distinct samples that ever entered the windows (select)
+
+
+@dataclass(frozen=True)
+class Status:
+    """A pipeline at one moment."""
+
+    at: float  # seconds since the epoch
+    groups: tuple[GroupStatus, ...]
+    records: Mapping[str, int]  # by the design's topic; records between first and last offset
+    versions: tuple[ModelVersion, ...]  # in the order they were published
+    partitions: int = 0
+
+    @property
+    def selected(self) -> int:
+        """Samples chosen."""
+        return self.records.get("selected", 0)
+
+    @property
+    def labelled(self) -> int:
+        """Resolved labels written; one that was resolved anew counts again until compaction."""
+        return self.records.get("labelled", 0)
+
+    @property
+    def dead_letters(self) -> int:
+        """Records in dead letters."""
+        return self.records.get("dead-letters", 0)
+
+    @property
+    def live(self) -> dict[str, ModelVersion]:
+        """The live version of each line of models."""
+        return {v.line: v for v in self.versions if v.status is VersionStatus.LIVE}
+
+    def group(self, name: str) -> GroupStatus | None:
+        """The group of this name, if it was ever there."""
+        return next((group for group in self.groups if group.name == name), None)
+
+
+def read_status(kafka: KafkaSettings, pipeline: PipelineSettings) -> Status:
+    """Read it once; `StatusReader` keeps its connections for the next time.
+
+    Raises:
+        UnavailableError: the cluster does not answer.
+    """
+    with StatusReader(kafka, pipeline) as reader:
+        return reader.read()
+
+
+@dataclass
+class StatusReader:
+    """Reads the status again and again over the same connections; for one thread at a time."""
+
+    kafka: KafkaSettings
+    pipeline: PipelineSettings
+    _admin: Any = None
+    _consumer: Any = None
+    _versions: dict[bytes, ModelVersion] = field(default_factory=dict[bytes, ModelVersion])
+    _read_to: int = 0  # offset in `models`
+    _ages: Any = None
+
+    def __enter__(self) -> Self:
+        """Nothing is opened before the first reading."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; the next reading opens new ones."""
+        for client in (self._admin, self._consumer):
+            if client is not None:
+                client.close()
+        self._admin = self._consumer = None
+
+    def read(self) -> Status:
+        """Return the status now.
+
+        Raises:
+            UnavailableError: the cluster does not answer.
+        """
+        try:
+            self._open()
+            ends = self._ends()
+            groups = self._groups(ends)
+            self._read_versions(ends)
+        except KafkaError as error:
+            self.close()
+            raise UnavailableError(
+                f"Kafka at {self.kafka.bootstrap_servers} does not answer: {error}; is it up?"
+            ) from error
+        records = {
+            spec.name: sum(
+                ends.last[p] - ends.first[p] for p in ends.last if p.topic == self.pipeline.topic(spec.name)
+            )
+            for spec in TOPICS
+        }
+        return Status(
+            time.time(), groups, records, tuple(self._versions.values()), self.pipeline.partitions
+        )  # fmt: skip
+
+    def _open(self) -> None:
+        if self._admin is None:
+            self._admin = KafkaAdminClient(**self.kafka.client_options())
+        if self._consumer is None:
+            # Only timestamps and small models are read: checksums in Python would be the whole cost.
+            self._consumer = KafkaConsumer(
+                group_id=None, enable_auto_commit=False, check_crcs=False, auto_offset_reset="earliest",
+                max_partition_fetch_bytes=1 << 16, fetch_max_wait_ms=100, **self.kafka.client_options(),
+            )  # fmt: skip
+            self._ages = Ages(self._consumer)
+
+    def _ends(self) -> Ends:
+        ours = {self.pipeline.topic(spec.name) for spec in TOPICS}
+        places = [
+            TopicPartition(topic["name"], partition["partition_index"])
+            for topic in self._admin.describe_topics()
+            if topic["name"] in ours
+            for partition in topic["partitions"]
+        ]
+        if not places:
+            return Ends({}, {})
+        first = self._admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
+        last = self._admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
+        return Ends({p: first[p].offset for p in places}, {p: last[p].offset for p in places})
+
+    def _groups(self, ends: Ends) -> tuple[GroupStatus, ...]:
+        prefix = self.pipeline.group("")
+        found = [group["group_id"] for group in self._admin.list_groups()]
+        names = sorted((g.removeprefix(prefix) for g in found if g.startswith(prefix)), key=_rank)
+        if not names:
+            return ()
+        ids = {name: prefix + name for name in names}
+        offsets = self._admin.list_group_offsets(list(ids.values()))
+        described = self._admin.describe_groups(list(ids.values()))
+        positions = {
+            name: positions_of(offsets[ids[name]], SOURCES.get(name), self.pipeline, ends) for name in names
+        }
+        ages = self._ages.read(positions.values(), ends)
+        return tuple(
+            _group_status(name, topic, described[ids[name]], ends, part, ages)
+            for name in names
+            for topic, part in by_topic(positions[name], self.pipeline).items()
+        )
+
+    def _read_versions(self, ends: Ends) -> None:
+        place = TopicPartition(self.pipeline.topic(ModelVersion.topic), 0)
+        end = ends.last.get(place, 0)
+        if end < self._read_to:  # the topic was made anew
+            self._read_to = 0
+            self._versions.clear()
+        if self._read_to >= end:
+            return
+        self._consumer.assign([place])
+        self._consumer.seek(place, self._read_to)
+        deadline = time.monotonic() + MODELS_WITHIN_S
+        while (at := self._consumer.position(place)) < end and time.monotonic() < deadline:
+            for records in self._consumer.poll(timeout_ms=200).values():
+                for record in records:
+                    self._fold(record.value)
+        self._read_to = at
+
+    def _fold(self, value: bytes | None) -> None:
+        try:
+            version = ModelVersion.decode(value)
+        except SchemaError:
+            return
+        self._versions.pop(version.key, None)
+        self._versions[version.key] = version
+
+
+def _group_status(
+    name: str, topic: str, described: Mapping[str, Any], ends: Ends, positions: Positions,
+    ages: Mapping[tuple[TopicPartition, int], float],
+) -> GroupStatus:  # fmt: skip
+    waiting = [ages[place, at.next] for place, at in positions.items() if (place, at.next) in ages]
+    return GroupStatus(
+        name, str(described["group_id"]), topic,
+        members=len(described.get("members") or ()),
+        done=sum(at.next - ends.first[p] for p, at in positions.items()),
+        lag=sum(max(0, ends.last[p] - at.next) for p, at in positions.items()),
+        lag_seconds=max(0.0, time.time() - min(waiting)) if waiting else 0.0,
+        rows=_sum(at.rows for at in positions.values()),
+        seen=_sum(at.seen for at in positions.values()),
+    )  # fmt: skip
+
+
+def _sum(values: Iterable[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _rank(name: str) -> tuple[int, str]:
+    """Stages in the order a sample passes them, then the others."""
+    order = ["fetch", "infer", "select", "consensus", "retrain"]
+    stage = name.split("-")[0]
+    return (order.index(stage) if stage in order else len(order), name)
