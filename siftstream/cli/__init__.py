@@ -1,12 +1,14 @@
 """The commands, one file each; a command is imported when it is called, so each loads only what it runs."""
 
+import logging
 from importlib import import_module
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from siftstream.cli.told import told
+from siftstream.cli.told import debugging, told
 
 COMMANDS = {
     "demo": "The whole loop on this machine: watch a model get better.",
@@ -76,9 +78,22 @@ app = typer.Typer(
 )
 
 
+def show_version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        typer.echo(version("siftstream"))
+        raise typer.Exit
+
+
 @app.callback()
-def siftstream() -> None:
+def siftstream(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
     """Streaming active learning on Kafka: the few samples worth a person's time, while the stream runs."""
+    if not debugging():  # kafka-python says in its own words what we say in a sentence
+        logging.getLogger("kafka").addHandler(logging.NullHandler())
 
 
 def main() -> None:

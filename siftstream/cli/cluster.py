@@ -1,7 +1,7 @@
 """Which Kafka: the configured one, or the local broker of a `siftstream up` in the same folder."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def on_cluster(settings: Settings, address: str) -> Settings:
 
 
 @contextmanager
-def announced(settings: Settings, address: str) -> Iterator[None]:
+def announced(settings: Settings, address: str) -> Generator[None]:
     """Let commands in other terminals find the local broker for as long as it runs.
 
     Raises:

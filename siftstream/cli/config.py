@@ -21,7 +21,9 @@ def about() -> None:
 
 @config.command()
 def init(
-    file: Annotated[Path, typer.Argument(help="Where to write it; - is standard output.")] = Path("siftstream.yaml"),
+    file: Annotated[Path, typer.Argument(help="Where to write it; - is standard output.")] = Path(
+        "siftstream.yaml"
+    ),
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
 ) -> None:
     """Write a configuration with every setting, its description and its default."""
@@ -74,7 +76,9 @@ def validate(settings: Settings) -> tuple[int, ...]:
     try:
         settings.kafka.ssl_context()
     except OSError as error:
-        raise ConfigError(f"kafka.ssl_*: the certificates cannot be used: {error.strerror or error}") from error
+        raise ConfigError(
+            f"kafka.ssl_*: the certificates cannot be used: {error.strerror or error}"
+        ) from error
     return make_transform(settings.transform).shape
 
 
@@ -82,7 +86,9 @@ def validate(settings: Settings) -> tuple[int, ...]:
 def show(config: Config = None) -> None:
     """Print the configuration as it is in effect, environment included, secrets masked."""
     settings = load_settings(config)
-    typer.echo(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False)
+    typer.echo(
+        yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False
+    )
 
 
 @config.command()

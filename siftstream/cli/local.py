@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from time import monotonic
 
@@ -22,7 +22,7 @@ RESTARTS, RESTARTS_WITHIN_S = 3, 60.0
 @contextmanager
 def local_kafka(
     settings: Settings, tell: Callable[[str], None], *, always: bool = False
-) -> Iterator[tuple[Settings, LocalBroker | None]]:
+) -> Generator[tuple[Settings, LocalBroker | None]]:
     """Give the configuration with a cluster in it, and the broker if one was started for it.
 
     Args:

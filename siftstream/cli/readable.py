@@ -3,8 +3,6 @@
 import time
 from collections.abc import Sequence
 
-import numpy as np
-
 from siftstream.schemas import (
     EVENTS,
     DataUri,
@@ -37,13 +35,25 @@ def lines_of(topic: str, record: Record, classes: Sequence[str] = ()) -> list[st
     >>> lines_of("labels", Record("labels", 2, 17, b"a", value))[0][13:]
     '2@17  a  cat  by ann'
     """
-    when = time.strftime("%H:%M:%S", time.localtime(record.timestamp)) + f".{int(record.timestamp * 1000) % 1000:03d}"
+    when = (
+        time.strftime("%H:%M:%S", time.localtime(record.timestamp))
+        + f".{int(record.timestamp * 1000) % 1000:03d}"
+    )
     place = f"{when} {record.partition}@{record.offset}"
     try:
         told = _told(topic, record, classes)
     except SchemaError as error:
         told = [f"not readable: {error}; begins {beginning(record.value)}"]
-    return [f"{place}  {line}" for line in told]
+    return [f"{place}  {printable(line)}" for line in told]
+
+
+def printable(words: str) -> str:
+    """Escape what would break the line or steer the terminal.
+
+    >>> printable("a\\nb \\x1b[31m")
+    'a\\\\nb \\\\x1b[31m'
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in words)
 
 
 def _told(topic: str, record: Record, classes: Sequence[str]) -> list[str]:
@@ -61,7 +71,10 @@ def _told(topic: str, record: Record, classes: Sequence[str]) -> list[str]:
 
 def dead_letter(record: Record) -> str:
     """What was refused, by whom, why, and its first bytes."""
-    fact = {name: record.header(PREFIX + name) or "?" for name in ("stage", "type", "message", "topic", "partition")}
+    fact = {
+        name: record.header(PREFIX + name) or "?"
+        for name in ("stage", "type", "message", "topic", "partition")
+    }
     place = f"{fact['topic']} {fact['partition']}@{record.header(PREFIX + 'offset')}"
     return f"{fact['stage']} refused {place}: {fact['type']}: {fact['message']}  | {beginning(record.value)}"
 
@@ -79,10 +92,12 @@ def scores(batch: Scores, classes: Sequence[str]) -> list[str]:
     """A line a sample: id, likeliest classes, model version, URI."""
     probs_BC = batch.probs.mean(axis=1)
     names = classes if len(classes) == probs_BC.shape[1] else [str(c) for c in range(probs_BC.shape[1])]
-    return [
-        f"{short(name)}  {likeliest(dict(zip(names, row.tolist(), strict=True)))}  {batch.model_version}  {uri(where)}"
-        for name, where, row in zip(batch.sample_ids, batch.uris, np.asarray(probs_BC), strict=True)
-    ]
+    rows: list[list[float]] = probs_BC.tolist()
+    lines: list[str] = []
+    for name, where, row in zip(batch.sample_ids, batch.uris, rows, strict=True):
+        guess = likeliest(dict(zip(names, row, strict=True)))
+        lines.append(f"{short(name)}  {guess}  {batch.model_version}  {uri(where)}")
+    return lines
 
 
 def event_line(event: object) -> str:
@@ -101,13 +116,16 @@ def event_line(event: object) -> str:
             return f"{short(event.sample_id)}  {word}  by {event.annotator}"
         case TrainingLabel():
             word = event.label if event.label is not None else "no label"
-            return f"{short(event.sample_id)}  {word}  {event.slice}  by {', '.join(event.annotators)}  {uri(event.uri)}"
+            who = ", ".join(event.annotators)
+            return f"{short(event.sample_id)}  {word}  {event.slice}  by {who}  {uri(event.uri)}"
         case ModelVersion():
             numbers = "".join(f"  {name} {value:.4g}" for name, value in event.metrics.items())
             why = f"  {event.reason}" if event.reason else ""
             return f"{event.line}/{event.version}  {event.status}  {event.trained_on} labels{numbers}{why}"
         case Query():
-            return f"{event.query_id}  {event.budget} samples  {event.strategy or 'by the configured strategy'}"
+            return (
+                f"{event.query_id}  {event.budget} samples  {event.strategy or 'by the configured strategy'}"
+            )
         case _:
             return str(event)
 

@@ -19,7 +19,9 @@ EVERY_S = 1.0
 
 def status(
     config: Config = None,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it anew every second, until Ctrl-C.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show it anew every second, until Ctrl-C.")
+    ] = False,
 ) -> None:
     """Show each stage's lag and members, the window, labels, the live model, dead letters."""
     console = Console(highlight=False)

@@ -27,20 +27,29 @@ LOG_LIMIT = 10 << 20
 
 @dataclass(frozen=True)
 class Process:
-    """A child: its name and what follows `python -m siftstream`."""
+    """A child: its name and its command, which should end when its standard input does."""
 
     name: str
-    arguments: tuple[str, ...]
+    command: tuple[str, ...]
+
+    @classmethod
+    def siftstream(cls, name: str, *arguments: str) -> Self:
+        """One of our own commands.
+
+        >>> Process.siftstream("oracle", "oracle").command[1:]
+        ('-m', 'siftstream', 'oracle', '--with-parent')
+        """
+        return cls(name, (sys.executable, "-m", "siftstream", *arguments, "--with-parent"))
 
     @classmethod
     def worker(cls, stage: str, number: int) -> Self:
         """One replica of a stage.
 
-        >>> Process.worker("infer", 0)
-        Process(name='infer-0', arguments=('worker', 'infer', '--instance', 'infer-0'))
+        >>> Process.worker("infer", 1).name
+        'infer-1'
         """
         name = f"{stage}-{number}"
-        return cls(name, ("worker", stage, "--instance", name))
+        return cls.siftstream(name, "worker", stage, "--instance", name)
 
 
 @dataclass(frozen=True)
@@ -167,8 +176,7 @@ class Supervisor:
     async def _one_life(self, process: Process, status: ProcessStatus) -> int:
         with status.log.open("ab") as log:
             child = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "siftstream", *process.arguments,
-                "--config", str(self._config), "--with-parent",
+                *process.command,
                 stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log, env=self._environment(),
                 start_new_session=True,  # Ctrl-C in the terminal reaches us alone, and we stop it in order
             )  # fmt: skip
@@ -182,10 +190,10 @@ class Supervisor:
         return code
 
     def _environment(self) -> dict[str, str]:
-        """Ours, and the password, which is never written to a file."""
+        """Ours, with the configuration; the password is never written to a file."""
         password = self._settings.kafka.sasl_password
         secret = {"SIFTSTREAM_KAFKA__SASL_PASSWORD": password.get_secret_value()} if password else {}
-        return {**os.environ, **secret}
+        return {**os.environ, **secret, "SIFTSTREAM_CONFIG": str(self._config)}
 
     def _give_up(self, status: ProcessStatus, words: str) -> None:
         self._happened(status.name, "failed", words)

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer
 from kafka.errors import KafkaError
+from kafka.structs import TopicPartition
 
 from siftstream.cli.cluster import settings_with_cluster
 from siftstream.cli.options import Config
@@ -21,10 +22,15 @@ LAST = 10
 def tail(
     topic: Annotated[str, typer.Argument(help="data-uris, features, scores, selected, labels, ...")],
     lines: Annotated[
-        int | None, typer.Option("-n", min=1, help="End after this many lines; with --no-follow the last ones.")
+        int | None,
+        typer.Option("-n", min=1, help="End after this many lines; with --no-follow the last ones."),
     ] = None,
-    follow: Annotated[bool, typer.Option(help="Wait for what comes; otherwise end with what is there.")] = True,
-    from_beginning: Annotated[bool, typer.Option("--from-beginning", help="Begin with the oldest record.")] = False,
+    follow: Annotated[
+        bool, typer.Option(help="Wait for what comes; otherwise end with what is there.")
+    ] = True,
+    from_beginning: Annotated[
+        bool, typer.Option("--from-beginning", help="Begin with the oldest record.")
+    ] = False,
     config: Config = None,
 ) -> None:
     """Show what passes through a topic, one readable line a sample."""
@@ -56,7 +62,9 @@ def name_of(topic: str, settings: Settings) -> str:
     for name in names:
         if topic in (name, settings.pipeline.topic(name)):
             return name
-    raise ConfigError(f"there is no topic {topic!r}; the topics are {', '.join(spec.name for spec in TOPICS)}")
+    raise ConfigError(
+        f"there is no topic {topic!r}; the topics are {', '.join(spec.name for spec in TOPICS)}"
+    )
 
 
 def show(

@@ -1,7 +1,7 @@
 """What goes wrong is told in one red sentence and exit code 1; `SIFTSTREAM_DEBUG=1` shows the traceback."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import typer
@@ -15,7 +15,7 @@ def debugging() -> bool:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def told() -> Generator[None]:
     """Turn an exception into a sentence on stderr and exit code 1."""
     try:
         yield

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -70,7 +70,7 @@ def processes_of(replicas: str, *, oracle: bool) -> list[Process]:
             )
         counts[stage] = int(number)
     workers = [Process.worker(stage, number) for stage, count in counts.items() for number in range(count)]
-    return [*workers, Process("oracle", ("oracle",))] if oracle else workers
+    return [*workers, Process.siftstream("oracle", "oracle")] if oracle else workers
 
 
 def greet(console: Console, settings: Settings, processes: list[Process], *, local: bool) -> None:
@@ -100,7 +100,7 @@ async def run(
         show(Happening("kafka", "ended", words))
 
     async with Supervisor(settings, processes, show) as supervisor:
-        ways_to_end = [
+        ways_to_end: list[asyncio.Future[Any]] = [
             asyncio.ensure_future(told_to_stop.wait()),
             asyncio.ensure_future(supervisor.failed()),
             asyncio.ensure_future(keep_alive(broker, tell)),

@@ -95,14 +95,14 @@ class Result(BaseModel):
     strategy: str = "margin"
     steps: list[Step] = Field(default_factory=list[Step])
     points: list[Point] = Field(default_factory=list[Point])
-    baseline: Baseline = Baseline()
+    baseline: Baseline = Field(default_factory=Baseline)
     choices: list[Choice] = Field(default_factory=list[Choice])
     stages: list[StageFigures] = Field(default_factory=list[StageFigures])
     labelled: int = 0
     first_selected: float | None = Field(default=None, description="Seconds after the broker's start.")
     seconds: float = Field(default=0.0, description="Whole run.")
     after_setup: float = Field(default=0.0, description="From the end of the set-up to the end of the run.")
-    how: list[str] = Field(default_factory=list[str], description="How it was measured, a sentence each.")
+    happenings: list[str] = Field(default_factory=list[str], description="Processes that ended or were killed.")
     failure: str = Field(default="", description="One sentence; empty where all went well.")
     stopped: bool = Field(default=False, description="Whether somebody stopped it before its end.")
 

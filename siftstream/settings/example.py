@@ -12,16 +12,16 @@ from siftstream.settings.root import Settings
 
 WIDTH = 100
 
-HEADER = """\
-The configuration of a siftstream pipeline. Every setting stands here with its default; keep those you change.
-`siftstream config check` says whether it is valid. The environment overrides it: SIFTSTREAM_SELECT__BUDGET__PER_ROUND=5
-sets select.budget.per_round, and KAFKA_BOOTSTRAP_SERVERS sets kafka.bootstrap_servers.
-"""
+HEADER = (
+    "The configuration of a siftstream pipeline: every setting with its default; keep those you change."
+    " `siftstream config check` says whether it is valid. The environment overrides it:"
+    " SIFTSTREAM_SELECT__BUDGET__PER_ROUND=5 sets select.budget.per_round."
+)
 
 
 def example() -> str:
     """Return the file, valid as it stands."""
-    return "\n".join([*_comment(HEADER, ""), "", *_lines(Settings(), "")]) + "\n"
+    return "\n".join([*_comment(HEADER, ""), *_lines(Settings(), "")]) + "\n"
 
 
 def _lines(model: BaseModel, indent: str) -> list[str]:
@@ -32,7 +32,11 @@ def _lines(model: BaseModel, indent: str) -> list[str]:
             lines += ["", *_comment(summary(type(value)), indent), f"{indent}{name}:"]
             lines += _lines(value, indent + "  ")
         else:
-            lines += [*_comment(description(field), indent), f"{indent}{name}: {_flow(value)}"]
+            lines += [
+                *([] if indent else [""]),
+                *_comment(description(field), indent),
+                f"{indent}{name}: {_flow(value)}",
+            ]
     return lines
 
 
@@ -74,11 +78,5 @@ def _flow(value: Any) -> str:
 
 
 def _comment(words: str, indent: str) -> list[str]:
-    return [
-        line
-        for paragraph in words.strip().split("\n")
-        for line in textwrap.wrap(
-            paragraph, WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ",
-            break_on_hyphens=False,
-        )  # fmt: skip
-    ]
+    start = f"{indent}# "
+    return textwrap.wrap(words, WIDTH, initial_indent=start, subsequent_indent=start, break_on_hyphens=False)

@@ -1,6 +1,7 @@
 """Reading the configuration: file, then environment, one sentence for what is wrong."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -43,7 +44,9 @@ def settings_from(values: dict[str, Any], source: str = "settings") -> Settings:
         environment = _environment()
         return Settings(**_merge(values, environment))
     except SettingsError as error:
-        raise ConfigError(f"environment: {error}; lists and mappings are written as JSON there") from error
+        field = re.search(r'field "(\w+)"', str(error))
+        where = variable_of([field[1]]) if field else str(error)
+        raise ConfigError(f"environment: {where}: not JSON, which lists and mappings are there") from error
     except ValidationError as error:
         raise ConfigError(_sentence(error, environment, source)) from error
 
@@ -85,7 +88,11 @@ def _names_beside(path: Sequence[str]) -> list[str]:
     section: type[BaseModel] = Settings
     for part in path[:-1]:
         field = section.model_fields.get(part)
-        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+        if (
+            field is None
+            or not isinstance(field.annotation, type)
+            or not issubclass(field.annotation, BaseModel)
+        ):
             return []
         section = field.annotation
     return list(section.model_fields)

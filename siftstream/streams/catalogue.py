@@ -1,10 +1,12 @@
 """What of the design's topics is on the cluster: partitions, records, differences."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from kafka import KafkaAdminClient, TopicPartition
-from kafka.admin import OffsetSpec
+from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
+from kafka.protocol.consumer import OffsetSpec
+from kafka.structs import TopicPartition
 
 from siftstream.schemas.errors import UnavailableError
 from siftstream.streams.settings import KafkaSettings, PipelineSettings
@@ -28,7 +30,7 @@ def read_catalogue(kafka: KafkaSettings, pipeline: PipelineSettings) -> tuple[li
         UnavailableError: the cluster does not answer.
     """
     try:
-        admin = KafkaAdminClient(**kafka.client_options())
+        admin: Any = KafkaAdminClient(**kafka.client_options())
         try:
             there = set(admin.list_topics())
             names = {pipeline.topic(spec.name): spec for spec in TOPICS}

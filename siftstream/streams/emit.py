@@ -7,12 +7,12 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from siftstream.schemas.errors import EmitTimeout, UnavailableError
-from siftstream.streams.partition import partition_of
+from siftstream.schemas.errors import BadRecord, EmitTimeout, UnavailableError
+from siftstream.streams.partition import partition_of_key
 from siftstream.streams.record import Outgoing
 from siftstream.streams.settings import PipelineSettings
 from siftstream.streams.topics import partitions_of
-from siftstream.streams.transport import MAX_BATCH_BYTES
+from siftstream.streams.transport import MAX_RECORD_BYTES
 
 
 class Emitter:
@@ -57,7 +57,7 @@ class Emitter:
             partition = output.partition
             if partition is None:
                 count = partitions_of(output.topic, self._pipeline)
-                partition = partition_of((output.key or b"").decode(errors="replace"), count)
+                partition = partition_of_key(output.key or b"", count)
             groups[self._pipeline.topic(output.topic), partition].append(output)
         return groups
 
@@ -71,12 +71,24 @@ class Emitter:
                 "key": output.key, "value": output.value, "timestamp": int(output.timestamp * 1000),
                 "headers": list(output.headers),
             }  # fmt: skip
-            if batch.append(**record) is None:
+            if batch.append(**record) is None:  # full; a new one takes its first record whatever its size
                 sent.append(await producer.send_batch(batch, topic, partition=partition))
                 batch = producer.create_batch()
-                if batch.append(**record) is None:
-                    raise UnavailableError(
-                        f"{topic}: a record of {len(output.value or b'')} bytes is over {MAX_BATCH_BYTES}"
-                    )
+                batch.append(**record)
         sent.append(await producer.send_batch(batch, topic, partition=partition))
         return sent
+
+
+def check_sizes(outputs: Sequence[Outgoing]) -> None:
+    """Let no output out that the broker would refuse each time it is tried.
+
+    Raises:
+        BadRecord: an output is larger than a record may be.
+    """
+    for output in outputs:
+        size = len(output.value or b"")
+        if size > MAX_RECORD_BYTES:
+            raise BadRecord(
+                f"{output.topic}: an output of {size:,} bytes is over the {MAX_RECORD_BYTES:,} of a record;"
+                " make the sample or the micro-batch smaller"
+            )

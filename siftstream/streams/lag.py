@@ -6,13 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kafka import TopicPartition
+from kafka.structs import TopicPartition
 
 from siftstream.streams.settings import PipelineSettings
 from siftstream.streams.topics import TOPICS
 
-SOURCES = {"fetch": "data-uris", "infer": "features", "select": "scores", "consensus": "labels"}
-"""What each stage reads; trainers and connectors are found by their groups."""
+SOURCES = {
+    "fetch": "data-uris", "infer": "features", "select": "scores", "consensus": "labels",
+    "retrain": "labelled", "oracle": "selected",
+}  # fmt: skip
+"""What a group reads by its name up to the first hyphen; of others it is known once they have committed."""
 
 AGE_WITHIN_S = 0.5
 LOOKED_AT = 64  # partitions whose oldest unread record is looked at in one reading: those furthest behind
@@ -39,7 +42,7 @@ Positions = dict[TopicPartition, Position]
 
 
 def positions_of(
-    committed: Mapping[Any, Any], source: str | None, pipeline: PipelineSettings, ends: Ends
+    name: str, committed: Mapping[Any, Any], pipeline: PipelineSettings, ends: Ends
 ) -> Positions:
     """Return where a group stands; a stage without a commit stands at the beginning of its source."""
     found = {
@@ -47,6 +50,7 @@ def positions_of(
         for place, commit in committed.items()
         if place in ends.last
     }
+    source = SOURCES.get(name.split("-")[0])
     if source is None:
         return found
     topic = pipeline.topic(source)

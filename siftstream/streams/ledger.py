@@ -24,12 +24,17 @@ class Ledger:
         self._done: set[int] = set()
         self.position: int | None = None
 
+    @property
+    def settled(self) -> bool:
+        """Whether all that was handed out is done."""
+        return not self._out
+
     def deliver(self, offset: int) -> None:
         """Note that a message was handed to the stream."""
         self._out.append(offset)
 
     def ack(self, offset: int) -> None:
-        """Note that a message is done; acknowledgements of an older reading are ignored."""
+        """Note that a message is done; what lies before the unbroken run's end is so already."""
         if self._out and offset >= self._out[0]:
             self._done.add(offset)
         while self._out and self._out[0] in self._done:

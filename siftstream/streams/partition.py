@@ -9,4 +9,9 @@ def partition_of(sample_id: str, partitions: int) -> int:
     >>> partition_of("sample-1", 4)
     3
     """
-    return (murmur2(sample_id.encode()) & 0x7FFFFFFF) % partitions
+    return partition_of_key(sample_id.encode(), partitions)
+
+
+def partition_of_key(key: bytes, partitions: int) -> int:
+    """Return the partition of a record key."""
+    return (murmur2(key) & 0x7FFFFFFF) % partitions

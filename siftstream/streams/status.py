@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.admin import OffsetSpec
+from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.errors import KafkaError
+from kafka.protocol.consumer import OffsetSpec
+from kafka.structs import TopicPartition
 
 from siftstream.schemas import ModelVersion, VersionStatus
 from siftstream.schemas.errors import SchemaError, UnavailableError
-from siftstream.streams.lag import SOURCES, Ages, Ends, Positions, by_topic, positions_of
+from siftstream.streams.lag import Ages, Ends, Positions, by_topic, positions_of
 from siftstream.streams.settings import KafkaSettings, PipelineSettings
 from siftstream.streams.topics import TOPICS
 
@@ -172,9 +173,7 @@ class StatusReader:
         ids = {name: prefix + name for name in names}
         offsets = self._admin.list_group_offsets(list(ids.values()))
         described = self._admin.describe_groups(list(ids.values()))
-        positions = {
-            name: positions_of(offsets[ids[name]], SOURCES.get(name), self.pipeline, ends) for name in names
-        }
+        positions = {name: positions_of(name, offsets[ids[name]], self.pipeline, ends) for name in names}
         ages = self._ages.read(positions.values(), ends)
         return tuple(
             _group_status(name, topic, described[ids[name]], ends, part, ages)

@@ -9,8 +9,9 @@ contract tests in `tests/streams/test_transport.py`:
 * no commit while a rejoin is under way, and a failed commit is made again instead of crashing.
 """
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from time import monotonic
 from typing import Any
 
@@ -19,6 +20,7 @@ from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from faust.types.tuples import ack_lock
 from mode.utils.futures import notify
 
 from siftstream.streams.ledger import Floor, Ledger
@@ -26,12 +28,16 @@ from siftstream.streams.ledger import Floor, Ledger
 SCHEME = "siftkafka"
 MAX_BATCH_BYTES = 4 << 20
 MAX_REQUEST_BYTES = 8 << 20
+MAX_RECORD_BYTES = MAX_REQUEST_BYTES - (64 << 10)  # with room for key, headers and framing
 
 
 class Consumer(driver.Consumer):
     """Commits only what is done."""
 
-    drain_seconds = 8.0  # below broker_rebalance_timeout
+    drain_seconds = 8.0  # drain and commit together stay below broker_rebalance_timeout
+    commit_seconds = 5.0
+    transport: "Transport"
+    _thread: "ConsumerThread"
 
     def on_init(self) -> None:
         """Start with empty books."""
@@ -52,18 +58,19 @@ class Consumer(driver.Consumer):
 
     def ack(self, message: Any) -> bool:
         """Note that a message is done (Faust's hook; stages use `stream.ack`)."""
-        if message.acked:
-            return False
-        if not message.tracked:  # Faust acks what it skips while the flow is suspended
-            self.skipped += 1
-            return False
-        message.acked = True
-        self._unacked_messages.discard(message)
-        if not self.has_floor(message.tp.topic):
-            self.ledgers[message.tp].ack(message.offset)
-        self._n_acked += 1
-        notify(self._waiting_for_ack)
-        return True
+        with ack_lock:
+            if message.acked:
+                return False
+            if not message.tracked:  # Faust acks what it skips while the flow is suspended
+                self.skipped += 1
+                return False
+            message.acked = True
+            self._unacked_messages.discard(message)
+            if not self.has_floor(message.tp.topic):
+                self.ledgers[message.tp].ack(message.offset)
+            self._n_acked += 1
+            notify(self._waiting_for_ack)
+            return True
 
     def forget(self, message: Any) -> None:
         """Drop a message of an older generation: its partition's reading has begun anew."""
@@ -76,12 +83,18 @@ class Consumer(driver.Consumer):
 
     async def committed(self, tp: TP) -> tuple[int | None, str]:
         """Return offset and metadata of the group's last commit as the broker has it."""
-        thread, where = self._thread, driver.ensure_aiokafka_TP(tp)
-        fetch = thread._ensure_consumer()._coordinator.fetch_committed_offsets
-        found = (await thread.call_thread(fetch, [where])).get(where)
-        if found is None or found.offset < 0:
-            return None, ""
-        return found.offset, found.metadata or ""
+        return await self._thread.call_thread(self._thread.committed, tp)
+
+    @property
+    def progress(self) -> int:
+        """How many messages were done since the start."""
+        return self._n_acked
+
+    def records_wait(self) -> bool:
+        """Tell whether any assigned partition has records that were not handed out and done."""
+        if self._unacked_messages:
+            return True
+        return any(not self.ledgers[tp].settled or self._thread.behind(tp) for tp in self.assignment())
 
     # -- bookkeeping
 
@@ -98,13 +111,17 @@ class Consumer(driver.Consumer):
 
     async def perform_seek(self) -> None:
         """Go back to the commits: all that is not committed is read again."""
+        self._clear_books()  # no commit of an old reading from here on,
+        await super().perform_seek()
+        self._clear_books()  # and nothing that was handed out before the seek took effect
+
+    def _clear_books(self) -> None:
         self.ledgers.clear()
         self.floors.clear()
-        await super().perform_seek()
 
-    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterable[TP]:
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
         known = {*self.ledgers, *self.floors}
-        return [tp for tp in known if topics is None or tp in topics or tp.topic in topics]
+        return (tp for tp in known if topics is None or tp in topics or tp.topic in topics)
 
     def _new_offset(self, tp: TP) -> int | None:
         if not self.has_floor(tp.topic):
@@ -116,12 +133,12 @@ class Consumer(driver.Consumer):
 
     def _should_commit(self, tp: TP, offset: int) -> bool:
         if self.has_floor(tp.topic):  # the metadata may have moved while the floor stood still
-            return self.commit_metadata.get(tp) != self._last_commit.get(tp)
+            return self.commit_metadata.get(tp) != self._thread.commits.get(tp)
         return super()._should_commit(tp, offset)
 
-    @property
-    def _last_commit(self) -> dict[TP, tuple[int, str]]:
-        return self._thread.floor_commits
+    def commit_pair(self, tp: TP, offset: int) -> tuple[int, str]:
+        """Return offset and metadata to commit together (called in the consumer's thread)."""
+        return self.commit_metadata.get(tp, (offset, ""))
 
     async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
         before = {tp: self._committed_offset[tp] for tp in offsets}
@@ -140,7 +157,10 @@ class Consumer(driver.Consumer):
             while self._unacked_messages and monotonic() < deadline and not self.should_stop:
                 await self._wait_for_ack(timeout=1)
                 self._clean_unacked_messages()
-            await self.commit_and_end_transactions()
+            async with asyncio.timeout(self.commit_seconds):  # the broker may be away
+                await self.commit_and_end_transactions()
+        except TimeoutError:
+            self.log.warning("no commit within %g s: what is not committed is read again", self.commit_seconds)
         finally:
             self._draining = False
 
@@ -154,16 +174,37 @@ class Consumer(driver.Consumer):
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Commits with metadata; a commit that fails is made again later."""
 
+    consumer: Consumer
+
     def __post_init__(self) -> None:
         """Start with no commit made."""
         super().__post_init__()
-        self.floor_commits: dict[TP, tuple[int, str]] = {}
+        self.commits: dict[TP, tuple[int, str]] = {}  # the last of each partition
+
+    async def committed(self, tp: TP) -> tuple[int | None, str]:
+        """Return offset and metadata of the group's last commit as the broker has it."""
+        where = driver.ensure_aiokafka_TP(tp)
+        coordinator: Any = self._ensure_consumer()._coordinator
+        found = (await coordinator.fetch_committed_offsets([where])).get(where)
+        if found is None or found.offset < 0:
+            return None, ""
+        return found.offset, found.metadata or ""
+
+    def behind(self, tp: TP) -> bool:
+        """Tell whether the partition has records that were not fetched."""
+        subscription: Any = self._ensure_consumer()._subscription.subscription
+        assignment = subscription and subscription.assignment
+        where = driver.ensure_aiokafka_TP(tp)
+        if not assignment or where not in assignment.tps:
+            return False
+        state = assignment.state_value(where)
+        return bool(state.highwater and state.has_valid_position and state.highwater > state.position)
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        mine = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
-        if not mine:
+        ours = self.assignment()
+        pairs = {tp: self.consumer.commit_pair(tp, offset) for tp, offset in offsets.items() if tp in ours}
+        if not pairs:
             return False
-        pairs = {tp: (offset, self._metadata(tp, offset)) for tp, offset in mine.items()}
         try:
             await self._ensure_consumer().commit(
                 {driver.ensure_aiokafka_TP(tp): OffsetAndMetadata(*pair) for tp, pair in pairs.items()}
@@ -172,14 +213,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             # not ours any more, the broker is away, the generation is over: read again or commit again
             self.log.warning("commit not made: %r", error)
             return False
-        self.floor_commits.update(pairs)
-        now = monotonic()
-        self.tp_last_committed_at.update(dict.fromkeys(mine, now))
+        self.commits.update(pairs)
+        self.tp_last_committed_at.update(dict.fromkeys(pairs, monotonic()))
         return True
-
-    def _metadata(self, tp: TP, offset: int) -> str:
-        at, metadata = self.consumer.commit_metadata.get(tp, (None, ""))
-        return metadata if at == offset else ""
 
 
 class Producer(driver.Producer):

@@ -34,7 +34,7 @@ class View:
         fold: Fold,
         refused: Refused | None = None,
     ) -> None:
-        """Args: the cluster, the names, the topic (design name), what to do with a record, and with a bad one."""
+        """Args: cluster, names, topic (design name), what to do with a record, and with a bad one."""
         self._kafka = kafka
         self._topic = pipeline.topic(topic)
         self._count = partitions_of(topic, pipeline)
@@ -99,7 +99,7 @@ class View:
     async def _started(self) -> Any:
         if self._consumer is None:
             consumer = AIOKafkaConsumer(
-                group_id=None, enable_auto_commit=False, fetch_max_wait_ms=20,
+                group_id=None, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=20,
                 fetch_max_bytes=64 << 20, max_partition_fetch_bytes=8 << 20, **self._kafka.client_options(),
             )  # fmt: skip
             try:

@@ -19,6 +19,7 @@ from tenacity import (
 
 from siftstream.schemas.errors import BadRecord, EmitTimeout, UnavailableError
 from siftstream.streams.dead_letters import dead_letter
+from siftstream.streams.emit import check_sizes
 from siftstream.streams.record import Outgoing, Record
 
 log = getLogger(__name__)
@@ -106,7 +107,13 @@ def current_events(app: Any, events: Sequence[Any]) -> list[Any]:
 
 async def patiently(app: Any, handle: Handler, records: Sequence[Record]) -> Work:
     """Bisect, and try again with growing pauses while something outside is unavailable."""
-    return await _patience(app)(bisected, handle, records)
+
+    async def sendable(part: Sequence[Record]) -> Work:
+        work = await handle(part)
+        check_sizes(work.outputs)
+        return work
+
+    return await _patience(app)(bisected, sendable, records)
 
 
 def _patience(app: Any) -> AsyncRetrying:

@@ -106,7 +106,7 @@ def test_labels_come_back_as_a_live_model(line: Compose, selected: list[dict[str
         ),
     )
     models = read_until(line.bootstrap, "models", bool)
-    assert models[0]["status"] == "live", models[0]
+    assert models[0]["status"] == "live", models[0]["reason"]
     assert str(models[0]["head"]).count("s3://siftstream/models") == 1
 
 

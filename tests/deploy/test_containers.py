@@ -22,16 +22,15 @@ SIFTSTREAM = Path(sys.executable).with_name("siftstream")
 
 
 @pytest.fixture
-def bucket(s3_container: S3Server, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a fresh bucket, with this process's AWS environment pointing at it."""
+def bucket(s3_container: S3Server, topic_prefix: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Return a fresh bucket, named as the pipeline, with this process's AWS environment pointing at it."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_container.endpoint_url)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3_container.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3_container.secret_key)
     monkeypatch.setenv("AWS_REGION", "us-east-1")
-    client = boto3.client("s3", region_name="us-east-1")
-    client.create_bucket(Bucket="pictures")
-    yield client
-    client.close()
+    s3 = boto3.resource("s3", region_name="us-east-1")
+    yield s3.create_bucket(Bucket=topic_prefix)
+    s3.meta.client.close()
 
 
 @pytest.fixture
@@ -50,6 +49,9 @@ def workers(tmp_path: Path, kafka_container: ApacheKafka, topic_prefix: str, buc
         )
     )
     environment = os.environ | {"KAFKA_BOOTSTRAP_SERVERS": kafka_container.bootstrap}
+    subprocess.run(
+        [SIFTSTREAM, "topics", "create", "--config", str(configuration)], env=environment, check=True
+    )
     running = [
         subprocess.Popen([SIFTSTREAM, "worker", stage, "--config", str(configuration)], env=environment)
         for stage in ("fetch", "infer", "select")
@@ -68,8 +70,8 @@ def test_pictures_in_s3_are_scored_and_selected(
     workers: str, kafka_container: ApacheKafka, bucket: Any
 ) -> None:
     for n in range(100):
-        bucket.put_object(Bucket="pictures", Key=f"{n}.png", Body=picture(n))
-    uris = [f"s3://pictures/{n}.png" for n in range(100)]
+        bucket.put_object(Key=f"{n}.png", Body=picture(n))
+    uris = [f"s3://{workers}/{n}.png" for n in range(100)]
     produce(kafka_container.bootstrap, f"{workers}.data-uris", ({"uri": uri} for uri in uris))
     selected = read_until(kafka_container.bootstrap, f"{workers}.selected", lambda events: len(events) >= 15)
     assert {event["uri"] for event in selected} <= set(uris)
@@ -77,6 +79,6 @@ def test_pictures_in_s3_are_scored_and_selected(
 
 
 def test_an_object_that_is_not_there_ends_in_dead_letters(workers: str, kafka_container: ApacheKafka) -> None:
-    produce(kafka_container.bootstrap, f"{workers}.data-uris", [{"uri": "s3://pictures/none.png"}])
+    produce(kafka_container.bootstrap, f"{workers}.data-uris", [{"uri": f"s3://{workers}/none.png"}])
     letters = read_until(kafka_container.bootstrap, f"{workers}.dead-letters", bool)
-    assert letters[0]["uri"] == "s3://pictures/none.png"
+    assert letters[0]["uri"] == f"s3://{workers}/none.png"

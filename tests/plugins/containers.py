@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy, LogMessageWaitStrategy
 
@@ -14,6 +15,9 @@ from tests.plugins.leftovers import kept
 KAFKA_IMAGE = "apache/kafka:4.3.1"
 S3_IMAGE = "versity/versitygw:v1.8.0"
 _START = "/tmp/start.sh"
+
+# The reaper is one more image, which machines without internet lack; the fixtures stop what they start.
+testcontainers_config.ryuk_disabled = True
 
 
 class ApacheKafka(DockerContainer):
@@ -39,6 +43,7 @@ class ApacheKafka(DockerContainer):
             "KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS": "1",
             "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
             "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
+            "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
             "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
             "KAFKA_HEAP_OPTS": "-Xms256m -Xmx512m",
         }.items():

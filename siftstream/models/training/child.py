@@ -79,7 +79,7 @@ def _take_stdout() -> Any:
 
 def _listen(lines: "queue.SimpleQueue[str]") -> None:
     # Unbuffered: a thread that waits inside sys.stdin would hold its lock while Python shuts down.
-    with open(0, "rb", buffering=0, closefd=False) as stdin:  # noqa: PTH123
+    with open(0, "rb", buffering=0, closefd=False) as stdin:
         for line in stdin:
             lines.put(line.decode().rstrip("\n"))
     os._exit(ORPHANED)  # the parent is gone, so nobody wants the result

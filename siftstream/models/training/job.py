@@ -39,7 +39,7 @@ class JobSpec(BaseModel):
 class Report(BaseModel):
     """report.json: how a training run went."""
 
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=True)
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=True, ser_json_inf_nan="strings")
 
     error: str = Field(default="", description="Empty where all went well.")
     trained_on: int = 0
@@ -82,7 +82,8 @@ class Job:
         """Write the job; `folder` is made where it is missing.
 
         Raises:
-            TrainingError: nothing to train on, arrays of different lengths, or a target that is no class.
+            TrainingError: nothing to train on, arrays of different lengths, a target that is no class, or
+                inputs that the mode cannot read.
         """
         self.check()
         folder.mkdir(parents=True, exist_ok=True)
@@ -137,6 +138,11 @@ class Job:
             raise TrainingError(f"training job: a target outside the {len(self.classes)} classes")
         if self.weights.min() < 0 or not self.weights[train].sum() > 0:
             raise TrainingError("training job: label weights must be positive numbers")
+        if self.settings.mode == "full" and (self.inputs.dtype != np.uint8 or self.inputs.ndim != 4):
+            raise TrainingError(
+                "training job: mode 'full' reads uint8 images [channels, height, width], the transform makes"
+                f" {self.inputs.dtype} {list(self.inputs.shape[1:])}; use mode 'head' with an encoder for it"
+            )
         if self.settings.mode == "head" and self.frozen is None:
             raise TrainingError("training job: mode 'head' needs the encoder that stays frozen")
 

@@ -112,11 +112,11 @@ class _Child:
         return self._process.returncode is None
 
     async def run(self, job_dir: Path, told: Told) -> int:
-        """Hand over the job and return the exit code."""
+        """Hand over the job (the child has our working directory) and return the exit code."""
         self._told = told
         assert self._process.stdin is not None
         with contextlib.suppress(ConnectionError):  # it died meanwhile; the exit code tells
-            self._process.stdin.write(f"{os.path.abspath(job_dir)}\n".encode())
+            self._process.stdin.write(f"{job_dir}\n".encode())
             await self._process.stdin.drain()
         await asyncio.gather(*self._readers)
         return await self._process.wait()

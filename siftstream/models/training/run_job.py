@@ -67,11 +67,6 @@ def embed(encoder: Encoder, inputs: NDArray[np.generic], rows: NDArray[np.intp])
 def _full(
     job: Job, train: NDArray[np.intp], folder: Path, progress: Progress
 ) -> tuple[Fitted, Encoder, float]:
-    if job.inputs.dtype != np.uint8:
-        raise TrainingError(
-            f"training: mode 'full' reads uint8 images, the transform makes {job.inputs.dtype};"
-            " use mode 'head' with an encoder for this data"
-        )
     inputs = np.asarray(job.inputs[train])
     fitted = fit_full(
         inputs, job.targets[train], job.weights[train], len(job.classes), job.settings, progress

@@ -1,0 +1,78 @@
+"""Records as lines: every topic of the design, and what is none of its events."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from siftstream.cli.readable import lines_of
+from siftstream.schemas import DataUri, Features, Label, ModelVersion, Query, Scores, Selected, TrainingLabel
+from siftstream.schemas.errors import TransformError
+from siftstream.streams.dead_letters import dead_letter
+from siftstream.streams.record import Record
+from siftstream.streams.topics import TOPICS
+
+IDS = ["one", "two"]
+URIS = ["file:///1.png", "file:///2.png"]
+SELECTED = Selected(
+    sample_id="one", uri=URIS[0], partition=0, round=3, round_size=8, rank=0, score=0.9, strategy="margin",
+    reason="strategy", position=4, seed=0, probabilities={"cat": 0.6, "dog": 0.4}, model_version="v2",
+)  # fmt: skip
+VALUES = {
+    "data-uris": DataUri(uri=URIS[0], sample_id="one", metadata={"camera": "3"}).encode(),
+    "features": Features(IDS, URIS, np.zeros(2), [{}, {}], np.zeros((2, 3, 4, 4), np.uint8)).encode(),
+    "scores": Scores(
+        IDS,
+        URIS,
+        np.zeros(2),
+        [{}, {}],
+        np.full((2, 1, 2), 0.5, np.float32),
+        np.zeros((2, 4), np.float16),
+        "v2",
+        "ab",
+    ).encode(),
+    "selected": SELECTED.encode(),
+    "labels": Label(sample_id="one", annotator="ann", action="skip").encode(),
+    "labelled": TrainingLabel(sample_id="one", uri=URIS[0], label="cat", annotators=("ann",)).encode(),
+    "models": ModelVersion(
+        line="main", version="v2", classes=("a",), status="failed", reason="no memory"
+    ).encode(),
+    "queries": Query(query_id="one", budget=5).encode(),
+}
+SAID = {
+    "data-uris": "one  file:///1.png  camera=3",
+    "features": "one  uint8 3x4x4  file:///1.png",
+    "scores": "one  cat 0.50 dog 0.50  v2  file:///1.png",
+    "selected": "one  margin 0.900 (strategy)  round 3 #1 of 8  cat 0.60 dog 0.40  v2  file:///1.png",
+    "labels": "one  skip  by ann",
+    "labelled": "one  cat  train  by ann  file:///1.png",
+    "models": "main/v2  failed  0 labels  no memory",
+    "queries": "one  5 samples  by the configured strategy",
+}
+
+
+def lines(topic: str, value: bytes | None) -> list[str]:
+    return lines_of(topic, Record(topic, 1, 7, b"one", value, (), 1.5), ["cat", "dog"])
+
+
+@pytest.mark.parametrize("topic", [spec.name for spec in TOPICS if spec.name != "dead-letters"])
+def test_every_topic_has_a_line_a_sample(topic: str) -> None:
+    told = lines(topic, VALUES[topic])
+    assert len(told) == (2 if topic in ("features", "scores") else 1)
+    assert told[0].endswith(f"1@7  {SAID[topic]}")
+
+
+@pytest.mark.parametrize("topic", [spec.name for spec in TOPICS])
+@pytest.mark.parametrize("value", [b"\x00junk\n\xff", None])
+def test_any_bytes_in_any_topic_are_one_line(topic: str, value: bytes | None) -> None:
+    told = lines(topic, value)
+    assert len(told) == 1
+    assert "\n" not in told[0]
+
+
+def test_a_dead_letter_shows_its_reason_and_first_bytes() -> None:
+    letter = dead_letter(Record("data-uris", 2, 9, b"k", b"junk"), TransformError("cut short"), "fetch")
+    record = Record("dead-letters", 0, 1, letter.key, letter.value, letter.headers)
+    assert lines_of("dead-letters", record)[0].endswith(
+        "fetch refused data-uris 2@9: TransformError: cut short  | junk"
+    )

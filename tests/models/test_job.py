@@ -1,0 +1,82 @@
+"""A job folder: there and back without pickle, and no held-out label among those that are learned from."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from siftstream.models.settings import TrainSettings
+from siftstream.models.training.job import INPUTS, Job, Report, read_report, write_report
+from siftstream.schemas import Slice
+from siftstream.schemas.errors import TrainingError
+
+CLASSES = ("a", "b")
+
+
+def job(slices: tuple[Slice, ...] = (Slice.TRAIN, Slice.HOLDOUT, Slice.AUDIT, Slice.TRAIN)) -> Job:
+    count = len(slices)
+    inputs = np.arange(count * 4, dtype=np.uint8).reshape(count, 1, 2, 2)
+    targets = np.arange(count, dtype=np.int64) % 2
+    return Job(inputs, targets, np.full(count, 0.5, np.float32), slices, CLASSES, TrainSettings(), b"onnx")
+
+
+def test_a_job_survives_the_journey(tmp_path: Path) -> None:
+    job().write(tmp_path / "new")
+    back = Job.read(tmp_path / "new")
+    assert (back.inputs == job().inputs).all()
+    assert (back.targets == job().targets).all()
+    assert (back.weights == job().weights).all()
+    assert back.where(Slice.TRAIN).tolist() == [0, 3]
+    assert (back.classes, back.settings, back.frozen) == (CLASSES, TrainSettings(), b"onnx")
+
+
+@given(st.lists(st.sampled_from(list(Slice)), min_size=1, max_size=50))
+def test_no_row_is_both_learned_from_and_judged_on(slices: list[Slice]) -> None:
+    made = job(tuple(slices))
+    train, held = set(made.where(Slice.TRAIN)), set(made.where(Slice.HOLDOUT, Slice.AUDIT))
+    assert not train & held
+    assert train | held == set(range(len(slices)))
+    assert all(slices[row] is Slice.TRAIN for row in train)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"slices": (Slice.HOLDOUT,) * 4}, "no label in the training slice"),
+        ({"targets": np.zeros(3, np.int64)}, r"lengths \[3, 4\]"),
+        ({"targets": np.full(4, 2)}, "outside the 2 classes"),
+        ({"weights": np.zeros(4, np.float32)}, "must be positive"),
+        ({"weights": np.array([1, 1, 1, -1], np.float32)}, "must be positive"),
+        ({"weights": np.array([1, 1, 1, np.nan], np.float32)}, "must be positive"),
+        ({"inputs": np.zeros((4, 1, 2, 2), np.float32)}, r"reads uint8 images .* makes float32 \[1, 2, 2\]"),
+        ({"settings": TrainSettings(mode="head"), "frozen": None}, "needs the encoder"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_refused(wrong: dict[str, object], reason: str, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=reason):
+        replace(job(), **wrong).write(tmp_path)  # pyright: ignore
+
+
+def test_a_pickle_in_the_place_of_an_array_is_refused(tmp_path: Path) -> None:
+    job().write(tmp_path)
+    np.save(tmp_path / INPUTS, np.array([{"evil": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(TrainingError, match="cannot be read"):
+        Job.read(tmp_path)
+
+
+def test_a_job_that_lacks_a_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="cannot be read"):
+        Job.read(tmp_path)
+
+
+def test_a_report_survives_the_journey_and_a_spoilt_one_is_none(tmp_path: Path) -> None:
+    assert read_report(tmp_path) is None
+    write_report(tmp_path, Report(steps=3, train_loss=float("nan")))
+    found = read_report(tmp_path)
+    assert found is not None
+    assert found.steps == 3
+    (tmp_path / "report.json").write_text("{cut sho")
+    assert read_report(tmp_path) is None
