@@ -30,7 +30,7 @@ def outcome(pytester: pytest.Pytester, body: str) -> pytest.RunResult:
             "thread napping",
             "def test_it(): threading.Thread(target=time.sleep, args=(1,), name='napping').start()",
         ),
-        ("process", "def test_it(): globals().update(kept=subprocess.Popen(['sleep', '1']))"),
+        ("process", "def test_it(): os.spawnlp(os.P_NOWAIT, 'sleep', 'sleep', '1')"),
         ("task napping", "async def test_it(): asyncio.create_task(asyncio.sleep(30), name='napping')"),
     ],
 )

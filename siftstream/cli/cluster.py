@@ -8,18 +8,26 @@ from pathlib import Path
 from siftstream.schemas.errors import ConfigError, UnavailableError
 from siftstream.settings import Settings, load_settings
 
-ANSWER_WITHIN_S = 1.0
+ANSWER_WITHIN_S = 2.0
 
 
-def settings_with_cluster(config: Path | None) -> Settings:
+def settings_with_cluster(config: Path | None, *, patient: bool = False) -> Settings:
     """Return the configuration, with the address of the local broker where it names no cluster.
+
+    Args:
+        config: The file; none: the usual places.
+        patient: Leave it to Kafka's client to wait for a configured cluster; else it must listen now.
 
     Raises:
         ConfigError: the configuration is wrong, or no cluster is named and no local broker known.
-        UnavailableError: the local broker that is known does not run any more.
+        UnavailableError: nothing listens there.
     """
     settings = load_settings(config)
     if settings.kafka.servers:
+        if not patient and not any(answers(server) for server in settings.kafka.servers):
+            raise UnavailableError(
+                f"nothing listens on {settings.kafka.bootstrap_servers}: is Kafka up, and is the address right?"
+            )
         return settings
     file = address_file(settings)
     address = read_address(file)
@@ -89,8 +97,10 @@ def read_address(file: Path) -> str | None:
 def answers(address: str) -> bool:
     """Whether something listens there."""
     host, _, port = address.rpartition(":")
+    if not port.isdigit():
+        return True  # a form that only Kafka's client understands
     try:
-        socket.create_connection((host, int(port)), ANSWER_WITHIN_S).close()
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_WITHIN_S).close()
     except OSError:
         return False
     return True

@@ -8,7 +8,7 @@ import typer
 import yaml
 
 from siftstream.cli.options import Config
-from siftstream.schemas.errors import ConfigError, StrategyError
+from siftstream.schemas.errors import ConfigError
 from siftstream.settings import Settings, load_settings
 
 config = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -45,41 +45,16 @@ def init(
 @config.command()
 def check(config: Config = None) -> None:
     """Load the configuration and check it, strategies and transform by name too."""
+    from siftstream.settings.check import check as check_names
+
     settings = load_settings(config)
-    shape = validate(settings)
+    shape = check_names(settings)
     classes = ", ".join(settings.classes[:5]) + (", ..." if len(settings.classes) > 5 else "")
     typer.echo(
         f"valid: {len(settings.classes)} classes ({classes}),"
         f" {settings.transform.kind} {'x'.join(map(str, shape))}, strategy {settings.select.strategy.name},"
         f" {settings.pipeline.partitions} partitions, Kafka {settings.kafka.bootstrap_servers or 'local'}"
     )
-
-
-def validate(settings: Settings) -> tuple[int, ...]:
-    """Check what the models alone cannot; return the shape of the transform's output.
-
-    Raises:
-        ConfigError: a strategy or transform is unknown or refuses its parameters, or a file is not there.
-    """
-    from siftstream.agents.fetch.transforms import make_transform
-    from siftstream.strategies import get_strategy
-
-    strategy = settings.select.strategy
-    for name, words, parameters in (
-        ("name", strategy.name, strategy.parameters),
-        ("cold_start", strategy.cold_start, {}),
-    ):
-        try:
-            get_strategy(words, **parameters)
-        except StrategyError as error:
-            raise ConfigError(f"select.strategy.{name}: {error}") from error
-    try:
-        settings.kafka.ssl_context()
-    except OSError as error:
-        raise ConfigError(
-            f"kafka.ssl_*: the certificates cannot be used: {error.strerror or error}"
-        ) from error
-    return make_transform(settings.transform).shape
 
 
 @config.command()

@@ -42,7 +42,8 @@ def demo(
         fail(result.failure)
     if not result.stopped and not result.turned():
         fail(
-            f"the loop did not turn: {len(result.points)} live models; see the logs in {plan.out / 'state' / 'logs'}"
+            f"the loop did not turn: {len(result.points)} live models;"
+            f" see the logs in {plan.out / 'state' / 'logs'}"
         )
     for sentence in result.sentences():
         console.print(sentence, markup=False)

@@ -45,6 +45,8 @@ def set_up_logging(name: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(OneLine(name, tracebacks=debugging()))
     if not debugging():
+        # kafka-python only makes the topics here; what it fails at is told in a sentence
+        logging.getLogger("kafka").setLevel(logging.CRITICAL)
         handler.addFilter(no_housekeeping)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("siftstream").setLevel(logging.INFO)

@@ -27,7 +27,7 @@ def oracle(config: Config = None, with_parent: WithParent = False) -> None:
     if with_parent:
         end_with_parent()
     set_up_logging("oracle")
-    settings = settings_with_cluster(config)
+    settings = settings_with_cluster(config, patient=True)
     annotator = Oracle(settings.oracle, settings.classes)
     try:
         ensure_topics(settings.kafka, settings.pipeline)

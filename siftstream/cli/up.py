@@ -16,6 +16,7 @@ from siftstream.cli.options import Config
 from siftstream.cli.supervisor import Happening, Process, Supervisor
 from siftstream.schemas.errors import ConfigError
 from siftstream.settings import Settings, load_settings
+from siftstream.settings.check import check
 from siftstream.streams.broker import LocalBroker
 from siftstream.streams.topics import ensure_topics
 
@@ -34,6 +35,7 @@ def up(
     console = Console(highlight=False, soft_wrap=True)
     signal.signal(signal.SIGTERM, stop_as_by_ctrl_c)
     settings = load_settings(config)
+    check(settings)
     processes = processes_of(replicas, oracle=oracle)
 
     def tell(words: str) -> None:

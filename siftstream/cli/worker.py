@@ -59,7 +59,7 @@ def checked(stage: str, config: Path | None) -> Settings:
 
     if stage not in STAGES:
         raise ConfigError(f"there is no stage {stage!r}; the stages are {', '.join(STAGES)}")
-    settings = settings_with_cluster(config)
+    settings = settings_with_cluster(config, patient=True)
     for difference in ensure_topics(settings.kafka, settings.pipeline):
         log.warning("%s", difference)
     return settings

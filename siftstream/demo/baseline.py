@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -87,9 +87,12 @@ def main(file: Path) -> None:
 
 
 def accuracy_of(
-    images: NDArray[np.uint8], targets: NDArray[np.int64], judged: NDArray[np.uint8], truth: NDArray[np.int64],
-    settings: TrainSettings, classes: Sequence[str] = CLASSES,
-) -> float:  # fmt: skip
+    images: NDArray[np.uint8],
+    targets: NDArray[np.int64],
+    judged: NDArray[np.uint8],
+    truth: NDArray[np.int64],
+    settings: TrainSettings,
+) -> float:
     """Train on images and targets by the trainer's own code; return the accuracy on the judged ones."""
     import torch  # the child alone
 
@@ -100,10 +103,10 @@ def accuracy_of(
 
     torch.set_num_threads(1)
     weights = np.ones(len(images), np.float32)
-    fitted = fit_full(images, targets, weights, len(classes), settings, lambda *_: None)
+    fitted = fit_full(images, targets, weights, len(CLASSES), settings, lambda *_: None)
     assert fitted.weights is not None
     encoder = Encoder(cnn_onnx(fitted.weights, images.shape[1:]), threads=1, providers=("cpu",))
-    probs_BMC, _ = LoadedModel("random", tuple(classes), encoder, fitted.head).predict(judged)
+    probs_BMC, _ = LoadedModel("random", CLASSES, encoder, fitted.head).predict(judged)
     return float((probs_BMC.mean(axis=1).argmax(axis=1) == truth).mean())
 
 

@@ -36,8 +36,8 @@ class Meter:
         self.seen.append((at, count))
         while len(self.seen) > 2 and at - self.seen[0][0] > RATE_OVER_S:
             self.seen.popleft()
-        (then, before), span = self.seen[0], at - self.seen[0][0]
-        return (count - before) / span if span > 0 else 0.0
+        then, before = self.seen[0]
+        return (count - before) / (at - then) if at > then else 0.0
 
 
 @dataclass
@@ -60,7 +60,6 @@ class Board:
     stages: dict[str, StageNow] = field(default_factory=lambda: {name: StageNow() for name in STAGES})
     pushed: int = 0
     rows: int = 0
-    weighed: int = 0  # images that entered a window
     selected: int = 0
     began: float = field(default_factory=time.monotonic)
     notes: deque[str] = field(default_factory=lambda: deque[str](maxlen=3))
@@ -77,7 +76,7 @@ class Board:
             now.rate = now.meter.note(status.at, now.done)
             now.lag, now.members = group.lag, group.members
             now.memory = memory.get(name, now.memory)
-            self.rows, self.weighed = group.rows or self.rows, group.seen or self.weighed
+            self.rows = group.rows or self.rows
         self._keep_highest()
 
     def _keep_highest(self) -> None:

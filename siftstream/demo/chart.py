@@ -21,7 +21,8 @@ class Frame:
     def of(cls, result: Result) -> "Frame":
         """Fit all there is, in round numbers."""
         most = max([40, *(p.labels for p in result.points), *result.baseline.counts])
-        lowest = min([0.8, *(p.accuracy for p in result.points), *result.baseline.mean()])
+        lows = [share for row in result.baseline.accuracies for share in row]
+        lowest = min([0.8, *(p.accuracy for p in result.points), *lows])
         return cls(-(-most // 20) * 20, max(0.0, int(lowest * 10) / 10))
 
     def x(self, labels: float) -> float:
@@ -44,7 +45,7 @@ def svg(result: Result) -> str:
     """Return the curve as an SVG element; colours are the page's variables."""
     frame = Frame.of(result)
     return (
-        f'<svg class="curve" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Accuracy by labels bought">'
+        f'<svg class="curve" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="accuracy by labels">'
         f"{_grid(frame)}{_random(frame, result)}{_ours(frame, result)}{_needed(frame, result)}</svg>"
     )
 
@@ -121,19 +122,21 @@ def write_png(result: Result, path: Path) -> None:
     axes.axhline(TARGET, color=ink, linewidth=0.8, linestyle=(0, (4, 4)))
     if baseline.counts:
         columns = list(zip(*baseline.accuracies, strict=True))
-        axes.fill_between(
-            baseline.counts, [min(c) for c in columns], [max(c) for c in columns], color=grey, alpha=0.18, lw=0
-        )
+        low, high = [min(column) for column in columns], [max(column) for column in columns]
+        axes.fill_between(baseline.counts, low, high, color=grey, alpha=0.18, linewidth=0)
         label = f"random choice: mean and range of {baseline.seeds} seeds"
         axes.plot(baseline.counts, baseline.mean(), color=grey, linewidth=2, label=label)
     axes.plot(
         [p.labels for p in result.points], [p.accuracy for p in result.points],
-        color=ours, linewidth=2.4, marker="o", markersize=5, label=f"siftstream: {result.strategy}, one live run",
+        color=ours, linewidth=2.4, marker="o", markersize=5,
+        label=f"siftstream: {result.strategy}, one live run",
     )  # fmt: skip
     for count, colour in ((result.needed(), ours), (baseline.needed(), grey)):
         if count is not None:
             axes.vlines(count, frame.floor, TARGET, color=colour, linewidth=1, linestyle=(0, (2, 3)))
-            axes.annotate(f"{count:.0f}", (count, frame.floor), (5, 6), textcoords="offset points", color=colour)
+            axes.annotate(
+                f"{count:.0f}", (count, frame.floor), (5, 6), textcoords="offset points", color=colour
+            )
     axes.set(xlim=(0, frame.most), ylim=(frame.floor, 1.0), xlabel="labels bought", ylabel="accuracy")
     axes.set_title("\n".join(result.sentences()), loc="left", fontsize=11.5, color=ink, pad=14)
     axes.yaxis.set_major_formatter(lambda share, _: percent(share, 0))
@@ -142,5 +145,5 @@ def write_png(result: Result, path: Path) -> None:
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.tick_params(colors=ink, length=0)
-    axes.legend(loc="lower right", frameon=False)
+    axes.legend(loc="center right", frameon=False)
     figure.savefig(path)

@@ -36,7 +36,9 @@ def write_digits(folder: Path, seed: int, limit: int | None = None) -> Digits:
     try:
         from sklearn.datasets import load_digits  # a second of imports that only the demo pays
     except ImportError as error:
-        raise ConfigError("the demo's data comes with scikit-learn: pip install 'siftstream[demo]'") from error
+        raise ConfigError(
+            "the demo's images come with scikit-learn: pip install 'siftstream[demo]'"
+        ) from error
     images, targets = load_digits(return_X_y=True)
     grey = np.rint(images * (255 / _DARKEST)).astype(np.uint8).reshape(-1, SIDE, SIDE)
     held_out, streamed = split(len(grey), seed)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from rich import box
@@ -23,7 +23,7 @@ _FROM = 0.5
 
 
 @contextmanager
-def shown(console: Console, board: Board) -> Iterator[None]:
+def shown(console: Console, board: Board) -> Generator[None]:
     """Show the board until the block ends, and its last state at the end."""
     board.began = time.monotonic()
     if console.is_terminal:
@@ -35,7 +35,7 @@ def shown(console: Console, board: Board) -> Iterator[None]:
 
 
 @contextmanager
-def plain_lines(console: Console, board: Board) -> Iterator[None]:
+def plain_lines(console: Console, board: Board) -> Generator[None]:
     """Print a line every few seconds from a thread."""
     over = threading.Event()
 
@@ -57,8 +57,10 @@ def line(board: Board) -> str:
     """The board in one line."""
     result, last = board.result, board.result.points[-1] if board.result.points else None
     lag = " ".join(f"{name} {now.rate:.0f}/s+{now.lag}" for name, now in board.stages.items())
-    live = f"live {last.version} {percent(last.accuracy)} with {last.labels} labels" if last else "no model yet"
-    if last and (chance := result.baseline.at(last.labels)) is not None:
+    live = "no model yet"
+    if last is not None:
+        live = f"live {last.version} {percent(last.accuracy)} with {last.labels} labels"
+    if last is not None and (chance := result.baseline.at(last.labels)) is not None:
         live += f" (random {percent(chance)})"
     return (
         f"{time.monotonic() - board.began:5.0f} s  pushed {board.pushed}/{result.images}"
@@ -119,6 +121,7 @@ def _bar(point: Point) -> Text:
 def _footer(board: Board) -> RenderableType:
     baseline = board.result.baseline
     trained = f"trained up to {baseline.counts[-1]} labels" if baseline.counts else "starting"
-    lines = [Text(f"random choice: offline, in a process beside it, {baseline.seeds} seeds, {trained}", style="dim")]
+    words = f"random choice: offline, in a process beside it, {baseline.seeds} seeds, {trained}"
+    lines = [Text(words, style="dim")]
     lines += [Text(note, style="yellow") for note in board.notes]
     return Group(*lines)

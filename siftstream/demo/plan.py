@@ -1,7 +1,7 @@
 """How the demo runs: its sizes, and the configuration that a user could have written."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +22,14 @@ class Plan:
     images: int | None  # streamed at most; none: all
     rate: float  # images a second
     random_seeds: int
-    random_counts: tuple[int, ...]  # labels at which random choice is trained, while a seed has not reached the target
+    random_counts: tuple[int, ...]  # labels for random choice, until each seed has reached the target
     within: float  # seconds after set-up at which the run ends whatever is missing
 
     @classmethod
     def whole(cls, out: Path, seed: int) -> "Plan":
         """All images, and random choice to the end."""
-        counts = (20, 60, 100, *range(140, 461, 20))
-        return cls(out.absolute(), seed, None, 23.0, 3, counts, 112.0)
+        counts = (20, 40, 60, *range(75, 451, 15))
+        return cls(out.absolute(), seed, None, 19.0, 3, counts, 112.0)
 
     @classmethod
     def fast(cls, out: Path, seed: int) -> "Plan":
@@ -50,13 +50,17 @@ class Plan:
                     # Every version has an encoder of its own, so scores age: a window holds fresh ones only.
                     "window": {"size": 48},
                     "trigger": {"every": 24},
-                    "budget": {"per_round": 4},
+                    "budget": {"per_round": 3},
                     "strategy": {"name": "margin", "cold_start": "random"},
                     "audit": {"fraction": 0.05},
                     "seed": self.seed,
                 },
                 "consensus": {"holdout": 0.0},  # 400 images are held out here already
-                "retrain": {"min_labels": 12, "min_new_labels": 15, "train": {"mode": "full", "seed": self.seed}},
+                "retrain": {
+                    "min_labels": 10,
+                    "min_new_labels": 10,
+                    "train": {"mode": "full", "seed": self.seed},
+                },
                 "oracle": {"truth": "folder", "delay": 0.3, "seed": self.seed},
             },
             "the demo's settings",
@@ -64,7 +68,7 @@ class Plan:
 
 
 @contextmanager
-def own_environment() -> Iterator[None]:
+def own_environment() -> Generator[None]:
     """Leave out settings in the environment: they are another pipeline's, and children would obey them."""
     others = {k: v for k, v in os.environ.items() if k == "KAFKA_BOOTSTRAP_SERVERS" or _is_setting(k)}
     for name in others:

@@ -102,7 +102,7 @@ class Result(BaseModel):
     first_selected: float | None = Field(default=None, description="Seconds after the broker's start.")
     seconds: float = Field(default=0.0, description="Whole run.")
     after_setup: float = Field(default=0.0, description="From the end of the set-up to the end of the run.")
-    happenings: list[str] = Field(default_factory=list[str], description="Processes that ended or were killed.")
+    happenings: list[str] = Field(default_factory=list[str], description="What befell processes.")
     failure: str = Field(default="", description="One sentence; empty where all went well.")
     stopped: bool = Field(default=False, description="Whether somebody stopped it before its end.")
 
@@ -124,7 +124,7 @@ class Result(BaseModel):
             return f"siftstream needed {needed} labels for {percent(TARGET, 0)} on the held-out digits."
         best = max(self.points, key=lambda point: point.accuracy, default=None)
         if best is None:
-            return f"siftstream did not reach {percent(TARGET, 0)} on the held-out digits: no model went live."
+            return "siftstream did not reach 95 % on the held-out digits: no model went live."
         return (
             f"siftstream did not reach {percent(TARGET, 0)} on the held-out digits"
             f" with {self.points[-1].labels} labels (best {percent(best.accuracy)})."

@@ -5,8 +5,8 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from siftstream.streams.topics import ensure_topics
 
 LOOK_EVERY_S = 0.4
 STARTED_WITHIN_S = 60.0
+QUIET_LOOKS = 3
 LEFTOVERS = ("state", "artifacts", "data", "report.html", "report.png", "result.json")
 
 Tell = Callable[[str], None]
@@ -116,7 +117,8 @@ class Story:
     async def _until_joined(self, watcher: Watcher, supervisor: Supervisor) -> None:
         deadline = time.monotonic() + STARTED_WITHIN_S
         while True:
-            await asyncio.to_thread(watcher.look, memory_of(supervisor))
+            with suppress(UnavailableError):  # a broker that has just started may still load its groups
+                await asyncio.to_thread(watcher.look, memory_of(supervisor))
             missing = [name for name, now in self.board.stages.items() if not now.members]
             if not missing:
                 return
@@ -131,12 +133,14 @@ class Story:
         self, settings: Settings, watcher: Watcher, supervisor: Supervisor, *tasks: "asyncio.Future[Any]"
     ) -> None:
         """Watch until every image was weighed, every label learned from and random choice is done."""
+        quiet = 0  # readings in a row with nothing under way: one alone may fall between two stages
         while time.time() - self._ready < self._plan.within:
             await asyncio.to_thread(watcher.look, memory_of(supervisor))
             for task in tasks:
                 if task.done():
                     task.result()
-            if self._complete(settings) and all(task.done() for task in tasks):
+            quiet = quiet + 1 if self._complete(settings) else 0
+            if quiet >= QUIET_LOOKS and all(task.done() for task in tasks):
                 return
             await asyncio.sleep(LOOK_EVERY_S)
 
@@ -144,7 +148,8 @@ class Story:
         board, result = self.board, self.board.result
         learned = max((point.labels for point in result.points), default=0)
         return (
-            board.weighed >= result.images
+            board.stages["fetch"].done >= result.images
+            and not any(now.lag for now in board.stages.values())
             and result.labelled >= board.selected > 0
             and result.labelled - learned < settings.retrain.min_new_labels
         )
@@ -179,7 +184,7 @@ class Story:
         await follow(settings.state, spec, hear)
 
     @contextmanager
-    def _step(self, name: str) -> Iterator[None]:
+    def _step(self, name: str) -> Generator[None]:
         began = time.monotonic()
         yield
         self._note(name, began)

@@ -1,9 +1,11 @@
 """Watching the pipeline from outside, as any consumer could: its status, what it chose, each live version."""
 
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer
+from kafka.structs import TopicPartition
 
 from siftstream.demo.board import Board
 from siftstream.demo.digits import read_images
@@ -18,7 +20,9 @@ from siftstream.streams.status import Status, StatusReader
 class Watcher:
     """Reads the pipeline into a board; for one thread at a time."""
 
-    def __init__(self, settings: Settings, board: Board, holdout: tuple[Any, ...], broker_began: float) -> None:
+    def __init__(
+        self, settings: Settings, board: Board, holdout: tuple[Path, ...], broker_began: float
+    ) -> None:
         """Args: the pipeline; where to write; the held-out images; when the broker's start began (epoch)."""
         self._settings = settings
         self._board = board
@@ -55,7 +59,8 @@ class Watcher:
         return status
 
     def _selected_consumer(self) -> Any:
-        consumer = KafkaConsumer(group_id=None, auto_offset_reset="earliest", **self._settings.kafka.client_options())
+        options = self._settings.kafka.client_options()
+        consumer = KafkaConsumer(group_id=None, auto_offset_reset="earliest", **options)
         topic = self._settings.pipeline.topic(Selected.topic)
         consumer.assign([TopicPartition(topic, p) for p in range(self._settings.pipeline.partitions)])
         return consumer

@@ -39,7 +39,8 @@ class ArtifactStore(ABC):
         if not parts.scheme:
             return FolderStore(Path(uri).expanduser())
         raise ConfigError(
-            f"model.artifacts: {uri!r} is no store; give a folder (path or file:///path) or s3://bucket/prefix"
+            f"model.artifacts: {uri!r} is no store; give a folder (path or file:///path)"
+            " or s3://bucket/prefix"
         )
 
     def put(self, data: bytes, suffix: str) -> Artifact:

@@ -89,7 +89,7 @@ class TrainSettings(_Settings):
     )
     prewarm: bool = Field(
         default=True,
-        description="Keep a spare child process that has torch imported (about 400 MB), so that a run starts"
+        description="Keep a spare child process that has torch imported (about 550 MB), so that a run starts"
         " at once; false starts it on demand, which costs seconds.",
     )
     threads: int = Field(default=1, ge=1, le=1024, description="CPU threads of the trainer's child process.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import faust
 from yarl import URL
@@ -22,6 +22,11 @@ class StageApp(faust.App):
     pipeline: PipelineSettings
     kafka: KafkaSettings
     emitter: Emitter
+
+    @property
+    def safe_consumer(self) -> transport.Consumer:
+        """The consumer as our transport makes it: with ledgers, floors and commit metadata."""
+        return cast(transport.Consumer, self.consumer)
 
     def close_at_stop(self, close: Callable[[], Awaitable[None]]) -> None:
         """Let `close` run when the app has stopped: views and readers have connections of their own."""
@@ -99,7 +104,8 @@ def make_app(
         agent_supervisor="mode.CrashingSupervisor",
     )  # fmt: skip
     app.stage, app.pipeline, app.kafka = stage, pipeline, kafka
-    app.transport.floors = frozenset(pipeline.topic(name) for name in floors)
+    safe: Any = app.transport
+    safe.floors = frozenset(pipeline.topic(name) for name in floors)
     app.emitter = Emitter(app, pipeline, deadline=kafka.emit_deadline)
     app.task(watch(app, kafka.stall_limit))
     return app

@@ -17,7 +17,6 @@ def dead_letter(record: Record, error: BaseException, stage: str) -> Outgoing:
     >>> letter.value, dict(letter.headers)["siftstream.error.message"]
     (b'junk', b'not JSON')
     """
-    attempts = int(record.header(f"{PREFIX}attempts") or 0) + 1
     facts = {
         "stage": stage,
         "type": type(error).__name__,
@@ -25,7 +24,7 @@ def dead_letter(record: Record, error: BaseException, stage: str) -> Outgoing:
         "topic": record.topic,
         "partition": record.partition,
         "offset": record.offset,
-        "attempts": attempts,
+        "attempts": attempts_of(record) + 1,
         "at": f"{time.time():.3f}",
     }
     kept = tuple((name, value) for name, value in record.headers if not name.startswith(PREFIX))
@@ -34,8 +33,9 @@ def dead_letter(record: Record, error: BaseException, stage: str) -> Outgoing:
 
 
 def attempts_of(record: Record) -> int:
-    """How often a record has died already."""
-    return int(record.header(f"{PREFIX}attempts") or 0)
+    """How often a record has died already; a header that somebody else wrote counts as none."""
+    told = record.header(f"{PREFIX}attempts") or ""
+    return int(told) if told.isascii() and told.isdigit() else 0
 
 
 def as_it_was(letter: Record) -> tuple[str, Outgoing]:

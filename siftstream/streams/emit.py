@@ -35,9 +35,9 @@ class Emitter:
         """
         if not outputs:
             return
-        producer = await self._app.maybe_start_producer()
         try:
             async with asyncio.timeout(self._deadline):
+                producer = await self._app.maybe_start_producer()
                 pending = [
                     future
                     for (topic, partition), group in self._by_partition(outputs).items()

@@ -117,6 +117,7 @@ class Ages:
         self._consumer.assign(list(offsets))
         for place, offset in offsets.items():
             self._consumer.seek(place, offset)
+        self._consumer.resume(*offsets)  # an equal assignment keeps its pauses
         found: dict[tuple[TopicPartition, int], float] = {}
         while len(found) < len(offsets) and time.monotonic() < deadline:
             for place, records in self._consumer.poll(timeout_ms=100).items():

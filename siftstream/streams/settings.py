@@ -1,11 +1,15 @@
 """How to reach Kafka, and the names under which a pipeline lives there."""
 
 import ssl
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import faust
-from faust.types.auth import CredentialsT
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from siftstream.schemas.errors import ConfigError
+
+if TYPE_CHECKING:  # at run time it brings aiohttp, which `push` and `status` need not wait for
+    from faust.types.auth import CredentialsT
 
 
 class KafkaSettings(BaseModel):
@@ -53,12 +57,23 @@ class KafkaSettings(BaseModel):
         return [part.strip() for part in (self.bootstrap_servers or "").split(",") if part.strip()]
 
     def ssl_context(self) -> ssl.SSLContext | None:
-        """Return the TLS context, or none for plaintext."""
+        """Return the TLS context, or none for plaintext.
+
+        Raises:
+            ConfigError: a certificate or key cannot be read.
+        """
         if "SSL" not in self.security_protocol:
             return None
-        context = ssl.create_default_context(cafile=self.ssl_cafile)
-        if self.ssl_certfile:
-            context.load_cert_chain(self.ssl_certfile, self.ssl_keyfile)
+        try:
+            context = ssl.create_default_context(cafile=self.ssl_cafile)
+            if self.ssl_certfile:
+                context.load_cert_chain(self.ssl_certfile, self.ssl_keyfile)
+        except (OSError, ssl.SSLError) as error:
+            files = ", ".join(filter(None, (self.ssl_cafile, self.ssl_certfile, self.ssl_keyfile)))
+            raise ConfigError(
+                f"kafka: ssl_cafile, ssl_certfile or ssl_keyfile ({files}) cannot be used: {error};"
+                " give the paths of PEM files"
+            ) from error
         return context
 
     def client_options(self) -> dict[str, Any]:
@@ -76,7 +91,7 @@ class KafkaSettings(BaseModel):
             }
         return options
 
-    def faust_credentials(self) -> CredentialsT | None:
+    def faust_credentials(self) -> "CredentialsT | None":
         """Return the same security as Faust credentials."""
         context = self.ssl_context()
         if self.security_protocol.startswith("SASL"):

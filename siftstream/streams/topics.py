@@ -30,19 +30,24 @@ def _kept(milliseconds: int, size: int | None = None) -> dict[str, str]:
 
 
 _COMPACT = {"cleanup.policy": "compact", "retention.ms": FOR_EVER}
+_LABELS = {"cleanup.policy": "delete", "retention.ms": FOR_EVER}
+_SELECTED = {"cleanup.policy": "compact,delete", "retention.ms": str(90 * DAY)}
+# Whole record batches are written everywhere, so every topic takes the largest one; a dead letter is
+# as large as what died, and its headers.
 _LARGE = {"max.message.bytes": str(8 << 20)}
+_LARGER = {"max.message.bytes": str(9 << 20)}
 
 TOPICS: tuple[TopicSpec, ...] = (
-    TopicSpec("data-uris", parallel=True, configs=_kept(7 * DAY)),
+    TopicSpec("data-uris", parallel=True, configs=_kept(7 * DAY) | _LARGE),
     TopicSpec("features", parallel=True, configs=_kept(DAY, GIB) | _LARGE),
     TopicSpec("scores", parallel=True, configs=_kept(7 * DAY) | _LARGE),
-    TopicSpec("selected", parallel=True, configs={"cleanup.policy": "compact,delete", "retention.ms": str(90 * DAY)} | _LARGE),
-    TopicSpec("labels", parallel=True, configs={"cleanup.policy": "delete", "retention.ms": FOR_EVER}),
-    TopicSpec("labelled", parallel=True, configs=_COMPACT),
-    TopicSpec("models", parallel=False, configs=_COMPACT),
-    TopicSpec("queries", parallel=False, configs=_kept(DAY)),
-    TopicSpec("dead-letters", parallel=True, configs=_kept(30 * DAY) | _LARGE),
-)  # fmt: skip
+    TopicSpec("selected", parallel=True, configs=_SELECTED | _LARGE),
+    TopicSpec("labels", parallel=True, configs=_LABELS | _LARGE),
+    TopicSpec("labelled", parallel=True, configs=_COMPACT | _LARGE),
+    TopicSpec("models", parallel=False, configs=_COMPACT | _LARGE),
+    TopicSpec("queries", parallel=False, configs=_kept(DAY) | _LARGE),
+    TopicSpec("dead-letters", parallel=True, configs=_kept(30 * DAY) | _LARGER),
+)
 
 _PARALLEL = {spec.name: spec.parallel for spec in TOPICS}
 
@@ -72,7 +77,8 @@ def ensure_topics(kafka: KafkaSettings, pipeline: PipelineSettings) -> list[str]
             admin.close()
     except KafkaError as error:
         raise UnavailableError(
-            f"Kafka at {kafka.bootstrap_servers} could not make the topics: {error}; is it up and are we allowed?"
+            f"Kafka at {kafka.bootstrap_servers} could not make the topics: {error};"
+            " is it up and are we allowed?"
         ) from error
 
 

@@ -36,8 +36,8 @@ class Consumer(driver.Consumer):
 
     drain_seconds = 8.0  # drain and commit together stay below broker_rebalance_timeout
     commit_seconds = 5.0
-    transport: "Transport"
-    _thread: "ConsumerThread"
+    transport: Any  # the Transport below
+    _thread: Any  # the ConsumerThread below
 
     def on_init(self) -> None:
         """Start with empty books."""
@@ -157,12 +157,18 @@ class Consumer(driver.Consumer):
             while self._unacked_messages and monotonic() < deadline and not self.should_stop:
                 await self._wait_for_ack(timeout=1)
                 self._clean_unacked_messages()
-            async with asyncio.timeout(self.commit_seconds):  # the broker may be away
-                await self.commit_and_end_transactions()
-        except TimeoutError:
-            self.log.warning("no commit within %g s: what is not committed is read again", self.commit_seconds)
+            await self._commit_soon()
         finally:
             self._draining = False
+
+    async def _commit_soon(self) -> None:
+        commit = asyncio.ensure_future(self.commit_and_end_transactions())
+        await asyncio.wait({commit}, timeout=self.commit_seconds)
+        if commit.done():
+            commit.result()
+        else:  # the broker is away; not awaited, because Faust swallows the cancellation of a commit
+            commit.cancel()
+            self.log.warning("no commit within %g s: the rest is read again", self.commit_seconds)
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commit what is done; not during a rejoin, which a commit would start once more."""
@@ -174,7 +180,7 @@ class Consumer(driver.Consumer):
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Commits with metadata; a commit that fails is made again later."""
 
-    consumer: Consumer
+    consumer: Any  # the Consumer above
 
     def __post_init__(self) -> None:
         """Start with no commit made."""
@@ -184,15 +190,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def committed(self, tp: TP) -> tuple[int | None, str]:
         """Return offset and metadata of the group's last commit as the broker has it."""
         where = driver.ensure_aiokafka_TP(tp)
-        coordinator: Any = self._ensure_consumer()._coordinator
-        found = (await coordinator.fetch_committed_offsets([where])).get(where)
+        consumer: Any = self._ensure_consumer()
+        found = (await consumer._coordinator.fetch_committed_offsets([where])).get(where)
         if found is None or found.offset < 0:
             return None, ""
         return found.offset, found.metadata or ""
 
     def behind(self, tp: TP) -> bool:
         """Tell whether the partition has records that were not fetched."""
-        subscription: Any = self._ensure_consumer()._subscription.subscription
+        consumer: Any = self._ensure_consumer()
+        subscription = consumer._subscription.subscription
         assignment = subscription and subscription.assignment
         where = driver.ensure_aiokafka_TP(tp)
         if not assignment or where not in assignment.tps:

@@ -14,7 +14,7 @@ from tenacity import (
     AsyncRetrying,
     retry_if_exception_type,
     retry_if_not_exception_type,
-    wait_exponential_jitter,
+    wait_random_exponential,
 )
 
 from siftstream.schemas.errors import BadRecord, EmitTimeout, UnavailableError
@@ -122,7 +122,7 @@ def _patience(app: Any) -> AsyncRetrying:
 
     return AsyncRetrying(
         retry=retry_if_exception_type(UnavailableError) & retry_if_not_exception_type(EmitTimeout),
-        wait=wait_exponential_jitter(initial=0.2, max=10.0),
+        wait=wait_random_exponential(multiplier=0.2, max=10.0),
         before_sleep=tell,
         reraise=True,
     )

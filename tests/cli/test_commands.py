@@ -80,6 +80,11 @@ def test_a_local_broker_that_is_gone_is_told(tmp_path: Path) -> None:
     assert "start it again" in words
 
 
+def test_a_cluster_that_is_not_there_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    assert "nothing listens on 127.0.0.1:1: is Kafka up" in run("status", code=1)
+
+
 def test_a_replica_count_for_no_stage_is_refused() -> None:
     assert "--replicas: there is no stage 'ifner'" in run("up", "--replicas", "ifner=2", code=1)
 
@@ -129,6 +134,7 @@ def test_init_writes_to_standard_output_too() -> None:
 def test_check_finds_what_the_models_cannot(text: str, sentence: str, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text(text)
     assert sentence in run("config", "check", "-c", "bad.yaml", code=1)
+    assert sentence in run("up", "-c", "bad.yaml", code=1)
 
 
 def test_show_masks_the_password(monkeypatch: pytest.MonkeyPatch) -> None:

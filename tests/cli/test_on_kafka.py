@@ -22,6 +22,7 @@ from siftstream.streams.status import StatusReader
 from tests.cli.deadline import eventually, eventually_in_loop
 
 pytestmark = pytest.mark.kafka
+NO_STAGES = "fetch=0,infer=0,select=0,consensus=0,retrain=0"
 
 
 @pytest.fixture
@@ -203,9 +204,11 @@ def test_up_with_its_own_broker_is_found_by_others_and_stops_within_ten_seconds(
     assert not Path(".siftstream/bootstrap").exists()
 
 
-def test_up_tells_why_a_stage_cannot_run(pipeline: str, tmp_path: Path) -> None:
-    (tmp_path / "bad.yaml").write_text("select: {strategy: {name: margn}}")
-    running = siftstream("up", "-c", "bad.yaml", "--replicas", "fetch=0,infer=0,consensus=0,retrain=0")
+def test_up_ends_with_the_reason_when_a_process_cannot_run(pipeline: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("oracle: {truth: nowhere.csv}")
+    running = siftstream("up", "-c", "bad.yaml", "--oracle", "--replicas", NO_STAGES)
     said = running.communicate(timeout=100)[0]
     assert running.returncode == 1
-    assert "did you mean margin?" in said.splitlines()[-1]
+    assert "starts again in 4 s" in said
+    assert "oracle ended 5 times within a minute" in said.splitlines()[-1]
+    assert "oracle.truth: nowhere.csv cannot be read" in said.splitlines()[-1]

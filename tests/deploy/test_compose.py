@@ -37,7 +37,6 @@ class Compose:
         self._environment = os.environ | {
             "KAFKA_PORT": str(port),
             "SIFTSTREAM_YAML": str(configuration),
-            "SIFTSTREAM_TRAINER": "stage",  # without torch: heads only
         }
 
     def __call__(self, *words: str) -> str:
@@ -65,7 +64,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
     settings = yaml.safe_load((DEPLOY / "siftstream.yaml").read_text())
     settings["classes"] = CLASSES
     settings["select"] |= {"trigger": {"every": 20}, "budget": {"per_round": 10}}
-    settings["retrain"] = {"min_labels": 20, "min_new_labels": 20, "train": {"mode": "head"}}
+    settings["retrain"] = {"min_labels": 20, "min_new_labels": 20}
     folder = tmp_path_factory.mktemp("compose")
     configuration = folder / "siftstream.yaml"
     configuration.write_text(yaml.safe_dump(settings))

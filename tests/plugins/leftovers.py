@@ -126,7 +126,7 @@ async def tasks_end(request: pytest.FixtureRequest) -> AsyncIterator[None]:
     before = asyncio.all_tasks()
     yield
     end = time.monotonic() + GRACE_S
-    while (left := asyncio.all_tasks() - before - {asyncio.current_task()}) and time.monotonic() < end:  # noqa: ASYNC110 - polls for what has no event
+    while (left := asyncio.all_tasks() - before - {asyncio.current_task()}) and time.monotonic() < end:
         await asyncio.sleep(0.02)
     if left and "tasks" not in _may_leave(request):
         names = "; ".join(sorted(f"task {task.get_name()} of {task.get_coro()!r}" for task in left))

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from logging import getLogger
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -22,7 +23,9 @@ from siftstream.models.loaded import LoadedModel
 from siftstream.models.settings import ModelSettings
 from siftstream.models.training import ENCODER, HEAD, Job, Report, Trainer
 from siftstream.schemas import ModelVersion, Slice, TrainingLabel, VersionStatus
-from siftstream.schemas.errors import SiftError, UnavailableError
+from siftstream.schemas.errors import ModelError, SiftError, UnavailableError
+
+log = getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Course:
         self._samples = samples
         self._folder = folder
         self._store = ArtifactStore.open(model.artifacts)
-        self._trainer = Trainer()
+        self._trainer = Trainer(prewarm=settings.train.prewarm)
 
     async def run(
         self, name: str, labels: Sequence[TrainingLabel], live: ModelVersion | None
@@ -67,6 +70,7 @@ class Course:
             "pool_size": len(labels), "parent": live.version if live else None,
         }  # fmt: skip
         folder = self._folder / name
+        result: dict[str, Any]
         try:
             result = await self._train(name, folder, labels, live)
         except UnavailableError:
@@ -76,6 +80,10 @@ class Course:
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         return ModelVersion(**facts, **result, seconds=monotonic() - began)
+
+    async def begin(self) -> None:
+        """Let the trainer's child import torch before the first course needs it."""
+        await self._trainer.warm()
 
     async def close(self) -> None:
         """End the trainer's child."""
@@ -95,7 +103,11 @@ class Course:
         """The model that a candidate follows: the live one, else the untrained spare."""
         if live is None or live.encoder is None:
             return Standing(None, spare_encoder(shape, self._model.seed, self._model.dim))
-        model = LoadedModel.load(live, self._store, self._model, classes=self._classes, input_shape=shape)
+        try:
+            model = LoadedModel.load(live, self._store, self._model, classes=self._classes, input_shape=shape)
+        except ModelError as error:  # of other classes or inputs: nothing to be compared with
+            log.warning("the live model is no measure for the next: %s", error)
+            return self._standing(None, shape)
         return Standing(model, self._store.get(live.encoder))
 
     def _job(self, usable: Sequence[TrainingLabel], inputs: NDArray[Any], standing: Standing) -> Job:

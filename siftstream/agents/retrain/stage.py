@@ -48,12 +48,14 @@ def attach(
     async def retrain(stream: Any) -> None:
         await labelled.refresh()
         await versions.catch_up()
+        await course.begin()
         app.add_future(train_for_ever())
         async for events in stream.noack_take(256, within=0.1):
             work, current = Work(), current_events(app, events)
             for event in current:
                 record = Record.of_message(event.message)
                 try:
+                    TrainingLabel.decode(record.value)  # what the first reading passed over is refused here
                     labelled.fold(record)
                 except BadRecord as error:
                     work.refuse(record, error)

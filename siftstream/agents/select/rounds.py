@@ -98,6 +98,8 @@ class Rounds:
         newest = int(free[-1])
         cold = window.versions[newest] == self._untrained
         strategy: Strategy = self._cold_start if cold else self._strategy
+        if not cold:  # uniform probabilities look most uncertain of all: an untrained score says nothing
+            free = np.array([s for s in free.tolist() if window.versions[s] != self._untrained], np.int64)
         if strategy.needs_embeddings:  # rows of another encoder lie in another space
             same = [s for s in free.tolist() if window.encoders[s] == window.encoders[newest]]
             free = np.array(same, np.int64)

@@ -38,7 +38,7 @@ def attach(app: StageApp, settings: SelectSettings, rounds: Rounds, live: LiveHe
 
     async def restored(tp: Any, generation: int) -> Shelf:
         """Begin a partition where the group left it: the log gives the rest."""
-        _, metadata = await app.consumer.committed(tp)
+        _, metadata = await app.safe_consumer.committed(tp)
         memory = Memory.decode(metadata)
         await selected.refresh([tp.partition])
         done = max(memory.done, chosen.of(tp.partition).last_round)
@@ -80,7 +80,7 @@ def attach(app: StageApp, settings: SelectSettings, rounds: Rounds, live: LiveHe
     def commit_floor(tp: Any, shelf: Shelf) -> None:
         floor, seen = shelf.window.floor()
         memory = Memory(seen, shelf.done, shelf.window.head, len(shelf.window))
-        app.consumer.advance_floor(tp, floor, memory.encode())
+        app.safe_consumer.advance_floor(tp, floor, memory.encode())
 
     @app.agent(app.source(Scores), name="select")
     async def select(stream: Any) -> None:

@@ -1,0 +1,30 @@
+"""What the models alone cannot check: names of strategies and transforms, and files."""
+
+from siftstream.agents.fetch.transforms import make_transform
+from siftstream.schemas.errors import ConfigError, StrategyError
+from siftstream.settings.root import Settings
+from siftstream.strategies import get_strategy
+
+
+def check(settings: Settings) -> tuple[int, ...]:
+    """Return the shape of the transform's output, if all is well.
+
+    Raises:
+        ConfigError: a strategy or transform is unknown or refuses its parameters, or a file is not there.
+    """
+    strategy = settings.select.strategy
+    for setting, name, parameters in (
+        ("name", strategy.name, strategy.parameters),
+        ("cold_start", strategy.cold_start, {}),
+    ):
+        try:
+            get_strategy(name, **parameters)
+        except StrategyError as error:
+            raise ConfigError(f"select.strategy.{setting}: {error}") from error
+    try:
+        settings.kafka.ssl_context()
+    except OSError as error:
+        raise ConfigError(
+            f"kafka.ssl_*: the certificates cannot be used: {error.strerror or error}"
+        ) from error
+    return make_transform(settings.transform).shape
