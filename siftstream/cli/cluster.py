@@ -26,7 +26,7 @@ def settings_with_cluster(config: Path | None, *, patient: bool = False) -> Sett
     if settings.kafka.servers:
         if not patient and not any(answers(server) for server in settings.kafka.servers):
             raise UnavailableError(
-                f"nothing listens on {settings.kafka.bootstrap_servers}: is Kafka up, and is the address right?"
+                f"nothing listens on {settings.kafka.bootstrap_servers}: is Kafka up, is the address right?"
             )
         return settings
     file = address_file(settings)

@@ -64,6 +64,11 @@ class Board:
     began: float = field(default_factory=time.monotonic)
     notes: deque[str] = field(default_factory=lambda: deque[str](maxlen=3))
 
+    @property
+    def unlearned(self) -> int:
+        """Samples chosen that no live model has learned from yet."""
+        return self.selected - max((point.labels for point in self.result.points), default=0)
+
     def note_status(self, status: Status, memory: dict[str, float]) -> None:
         """Take over a reading."""
         self.selected, self.result.labelled = status.selected, status.labelled

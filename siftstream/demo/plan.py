@@ -21,6 +21,7 @@ class Plan:
     seed: int
     images: int | None  # streamed at most; none: all
     rate: float  # images a second
+    ahead: int  # chosen samples that no model has learned from yet, beyond which the stream waits
     random_seeds: int
     random_counts: tuple[int, ...]  # labels for random choice, until each seed has reached the target
     within: float  # seconds after set-up at which the run ends whatever is missing
@@ -28,13 +29,13 @@ class Plan:
     @classmethod
     def whole(cls, out: Path, seed: int) -> "Plan":
         """All images, and random choice to the end."""
-        counts = (20, 40, 60, *range(75, 451, 15))
-        return cls(out.absolute(), seed, None, 19.0, 3, counts, 112.0)
+        counts = (20, 40, 60, 80, 95, *range(110, 451, 15))
+        return cls(out.absolute(), seed, None, 19.0, 30, 3, counts, 112.0)
 
     @classmethod
     def fast(cls, out: Path, seed: int) -> "Plan":
         """A look at the loop in about half a minute: fewer images, a shorter random curve."""
-        return cls(out.absolute(), seed, 480, 40.0, 2, (20, 60), 40.0)
+        return cls(out.absolute(), seed, 480, 40.0, 40, 2, (20, 60), 90.0)
 
     def settings(self) -> Settings:
         """Return the configuration of the run."""

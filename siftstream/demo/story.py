@@ -135,7 +135,8 @@ class Story:
         """Watch until every image was weighed, every label learned from and random choice is done."""
         quiet = 0  # readings in a row with nothing under way: one alone may fall between two stages
         while time.time() - self._ready < self._plan.within:
-            await asyncio.to_thread(watcher.look, memory_of(supervisor))
+            with suppress(UnavailableError):  # a broker that does not come back ends the stages, and they us
+                await asyncio.to_thread(watcher.look, memory_of(supervisor))
             for task in tasks:
                 if task.done():
                     task.result()
@@ -146,17 +147,18 @@ class Story:
 
     def _complete(self, settings: Settings) -> bool:
         board, result = self.board, self.board.result
-        learned = max((point.labels for point in result.points), default=0)
         return (
             board.stages["fetch"].done >= result.images
             and not any(now.lag for now in board.stages.values())
             and result.labelled >= board.selected > 0
-            and result.labelled - learned < settings.retrain.min_new_labels
+            and board.unlearned < settings.retrain.min_new_labels
         )
 
     def _push(self, settings: Settings, digits: Digits) -> None:
         def uris() -> Iterator[str]:
             for path in digits.stream:
+                while self.board.unlearned > self._plan.ahead and not self._stopping.is_set():
+                    time.sleep(LOOK_EVERY_S / 4)  # models keep up with the stream, on slow machines too
                 if self._stopping.is_set():
                     return
                 yield path.as_uri()

@@ -113,7 +113,7 @@ def test_kill_nine_of_each_stage_twice_loses_nothing_and_asks_nothing_twice(
     }  # fmt: skip
     reasons = " ".join(reason for _, _, reason in letters)
     assert "nowhere.png" in reasons
-    assert "truncated" in reasons or "cut short" in reasons
+    assert "short.png" in reasons or "cut off" in reasons
 
 
 def _topics_exist(producer: KafkaProducer, line: Line) -> bool:
