@@ -76,7 +76,10 @@ def published(settings: Settings, onnx: bytes) -> None:
     """Put the encoder live, so that every worker runs it."""
     store = ArtifactStore.open(settings.model.artifacts)
     dim = Encoder(onnx).dim
-    head = Head(np.random.default_rng(0).normal(0, 0.05, (1, dim, 10)).astype(np.float32), np.zeros((1, 10), np.float32))
+    head = Head(
+        np.random.default_rng(0).normal(0, 0.05, (1, dim, 10)).astype(np.float32),
+        np.zeros((1, 10), np.float32),
+    )
     version = ModelVersion(
         line="main", version="bench", classes=tuple(CLASSES), status=VersionStatus.LIVE,
         encoder=store.put(onnx, ".onnx"), head=store.put(head.to_bytes(), ".safetensors"),
@@ -92,7 +95,9 @@ def whole_line(bootstrap: str, name: str, onnx: bytes, uris: list[str], folder: 
         "pipeline": {"name": name, "partitions": 4}, "kafka": {"bootstrap_servers": bootstrap},
         "classes": CLASSES, "model": {"artifacts": str(folder / "artifacts")}, "state": str(folder / name),
         "transform": {"height": 32, "width": 32, "channels": 3},
-        "select": {"strategy": {"name": "least-confidence"}, "trigger": {"every": 500}, "budget": {"per_round": 125}},
+        "select": {
+            "strategy": {"name": "least-confidence"}, "trigger": {"every": 500}, "budget": {"per_round": 125},
+        },
     }  # fmt: skip
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(config))
@@ -183,7 +188,8 @@ def main() -> None:
     for encoder, rounds in found.items():
         for name in ("samples_a_second", "alone", "ratio"):
             values = [float(str(figures[name])) for figures in rounds]
-            print(f"{encoder:10} {name:18} min {min(values):9.2f} median {statistics.median(values):9.2f} max {max(values):9.2f}")
+            low, middle, high = min(values), statistics.median(values), max(values)
+            print(f"{encoder:10} {name:18} min {low:9.2f} median {middle:9.2f} max {high:9.2f}")
     if options.out:
         options.out.write_text(json.dumps(found, indent=2))
 

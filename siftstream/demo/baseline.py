@@ -23,7 +23,7 @@ from siftstream.models.settings import TrainSettings
 from siftstream.schemas.errors import TrainingError
 from siftstream.streams.lifeline import end_with_parent
 
-NICE = 15
+NICE = 19
 
 
 class Spec(BaseModel):

@@ -145,5 +145,5 @@ def write_png(result: Result, path: Path) -> None:
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.tick_params(colors=ink, length=0)
-    axes.legend(loc="center right", frameon=False)
+    axes.legend(loc="center right", facecolor="white", edgecolor="none", framealpha=1)
     figure.savefig(path)

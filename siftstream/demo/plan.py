@@ -11,6 +11,8 @@ from siftstream.settings import Settings
 from siftstream.settings.load import settings_from
 
 PARTITIONS = 4
+AHEAD = 30
+"""Chosen samples that no model has learned from yet, beyond which the stream waits: models keep up."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,7 @@ class Plan:
     out: Path
     seed: int
     images: int | None  # streamed at most; none: all
-    rate: float  # images a second
-    ahead: int  # chosen samples that no model has learned from yet, beyond which the stream waits
+    rate: float  # images a second, at most
     random_seeds: int
     random_counts: tuple[int, ...]  # labels for random choice, until each seed has reached the target
     within: float  # seconds after set-up at which the run ends whatever is missing
@@ -30,12 +31,12 @@ class Plan:
     def whole(cls, out: Path, seed: int) -> "Plan":
         """All images, and random choice to the end."""
         counts = (20, 40, 60, 80, 95, *range(110, 451, 15))
-        return cls(out.absolute(), seed, None, 19.0, 30, 3, counts, 112.0)
+        return cls(out.absolute(), seed, None, 22.0, 3, counts, 112.0)
 
     @classmethod
     def fast(cls, out: Path, seed: int) -> "Plan":
         """A look at the loop in about half a minute: fewer images, a shorter random curve."""
-        return cls(out.absolute(), seed, 480, 40.0, 40, 2, (20, 60), 90.0)
+        return cls(out.absolute(), seed, 480, 40.0, 2, (20, 60), 90.0)
 
     def settings(self) -> Settings:
         """Return the configuration of the run."""

@@ -9,6 +9,7 @@ from string import Template
 from urllib.parse import unquote, urlsplit
 
 from siftstream.demo.chart import svg, write_png
+from siftstream.demo.plan import AHEAD
 from siftstream.demo.result import TARGET, Choice, Result, percent
 from siftstream.schemas import Reason
 
@@ -151,6 +152,8 @@ def _how(result: Result) -> str:
         scikit-learn's handwritten digits, split and ordered by seed {result.seed}.
 
         Kafka, fetch, infer, select, consensus, retrain and the simulated annotator ran as a process each.
+
+        The stream waited whenever more than {AHEAD} chosen images were in no model's training yet.
 
         Labels bought: all that the annotator gave, also those of the audit slice, which train nothing.
 

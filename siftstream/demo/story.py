@@ -18,7 +18,7 @@ from siftstream.connectors.push import Pushed, push
 from siftstream.demo.baseline import Spec, follow
 from siftstream.demo.board import STAGES, Board
 from siftstream.demo.digits import HELD_OUT, Digits, write_digits
-from siftstream.demo.plan import Plan, own_environment
+from siftstream.demo.plan import AHEAD, Plan, own_environment
 from siftstream.demo.result import Result, Step
 from siftstream.demo.watch import Watcher
 from siftstream.schemas.errors import SiftError, UnavailableError
@@ -155,18 +155,24 @@ class Story:
         )
 
     def _push(self, settings: Settings, digits: Digits) -> None:
+        """Push at the plan's rate, slower where models do not keep up; a pause is not caught up."""
+        pause = 1.0 / self._plan.rate
+
         def uris() -> Iterator[str]:
+            due = time.monotonic()
             for path in digits.stream:
-                while self.board.unlearned > self._plan.ahead and not self._stopping.is_set():
-                    time.sleep(LOOK_EVERY_S / 4)  # models keep up with the stream, on slow machines too
+                while self.board.unlearned > AHEAD and not self._stopping.is_set():
+                    time.sleep(LOOK_EVERY_S / 4)
                 if self._stopping.is_set():
                     return
+                time.sleep(max(0.0, due - time.monotonic()))
+                due = max(due, time.monotonic() - 10 * pause) + pause
                 yield path.as_uri()
 
         def told(pushed: Pushed) -> None:
             self.board.pushed = pushed.acknowledged
 
-        push(uris(), settings.kafka, settings.pipeline, rate=self._plan.rate, told=told)
+        push(uris(), settings.kafka, settings.pipeline, told=told)
 
     async def _random(self, settings: Settings, digits: Digits) -> None:
         baseline, began = self.board.result.baseline, time.monotonic()

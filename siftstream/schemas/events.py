@@ -152,7 +152,7 @@ class Label(Event):
     >>> Label.decode(b'{"sample_id": "a", "annotator": "ann"}')
     Traceback (most recent call last):
         ...
-    siftstream.schemas.errors.SchemaError: labels: not a Label: record: Value error, action 'label' needs a label
+    siftstream.schemas.errors.SchemaError: labels: not a Label: record: ...action 'label' needs a label
     """
 
     topic: ClassVar[str] = "labels"

@@ -143,7 +143,8 @@ def _ended(line: Line) -> tuple[set[str], set[str]]:
             assert record.value == b"\xff garbage"
     dead = {
         (record.key or b"").decode() for record in line.records("dead-letters")
-        if dict(record.headers)["siftstream.error.topic"].decode() == line.topic("data-uris") and record.key != b"junk"
+        if dict(record.headers)["siftstream.error.topic"].decode() == line.topic("data-uris")
+        and record.key != b"junk"
     }  # fmt: skip
     return scored, dead
 

@@ -50,7 +50,9 @@ def consumer(folder: Path, scheme: str = transport.SCHEME) -> Any:
     return made
 
 
-def delivered(where: Any, offsets: Iterable[int], tp: TP = PLAIN, *, tracked: bool = True) -> list[ConsumerMessage]:
+def delivered(
+    where: Any, offsets: Iterable[int], tp: TP = PLAIN, *, tracked: bool = True
+) -> list[ConsumerMessage]:
     """Hand out messages as the drain loop and a stream do; untracked: no stream took them."""
     messages = []
     for offset in offsets:

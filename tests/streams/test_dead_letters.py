@@ -23,7 +23,9 @@ def test_bytes_key_and_headers_stay_as_they_were() -> None:
 def test_headers_tell_stage_type_message_and_place() -> None:
     letter = record_of(dead_letter(Record("p.labels", 3, 7, b"k", b""), SchemaError("not JSON"), "consensus"))
     told = {name: letter.header(f"siftstream.error.{name}") for name in ("stage", "type", "message")}
-    place = [letter.header(f"siftstream.error.{name}") for name in ("topic", "partition", "offset", "attempts")]
+    place = [
+        letter.header(f"siftstream.error.{name}") for name in ("topic", "partition", "offset", "attempts")
+    ]
     assert told == {"stage": "consensus", "type": "SchemaError", "message": "not JSON"}
     assert place == ["p.labels", "3", "7", "1"]
 
@@ -41,7 +43,9 @@ def test_a_tombstone_and_a_record_without_key_can_die() -> None:
 
 
 def test_what_is_sent_again_is_the_record_as_it_was_with_its_attempts() -> None:
-    first = record_of(dead_letter(Record("p.labels", 3, 7, b"k", b"v", HEADERS), SchemaError("1"), "consensus"))
+    first = record_of(
+        dead_letter(Record("p.labels", 3, 7, b"k", b"v", HEADERS), SchemaError("1"), "consensus")
+    )
     topic, again = as_it_was(first)
     assert (topic, again.partition, again.key, again.value) == ("p.labels", 3, b"k", b"v")
     assert tuple(again.headers) == (*HEADERS, ("siftstream.error.attempts", b"1"))

@@ -77,7 +77,9 @@ async def test_what_fits_goes_out_as_one_batch_a_partition_in_order() -> None:
 
 async def test_topics_are_kept_apart() -> None:
     producer = Producer()
-    await emitter(producer).send([Outgoing("scores", b"a", partition=0), Outgoing("labels", b"b", partition=0)])
+    await emitter(producer).send(
+        [Outgoing("scores", b"a", partition=0), Outgoing("labels", b"b", partition=0)]
+    )
     assert producer.sent == [("p.scores", 0, [b"a"]), ("p.labels", 0, [b"b"])]
 
 
@@ -145,5 +147,5 @@ async def test_a_broker_that_is_away_from_the_start_is_told(monkeypatch: pytest.
 
 def test_an_output_that_no_broker_takes_is_the_inputs_fault() -> None:
     check_sizes([Outgoing("scores", b"x" * MAX_RECORD_BYTES), Outgoing("labelled", None)])
-    with pytest.raises(BadRecord, match="scores: an output of .* bytes is over"):
+    with pytest.raises(BadRecord, match=r"scores: an output of .* bytes is over"):
         check_sizes([Outgoing("scores", b"x" * (MAX_RECORD_BYTES + 1))])

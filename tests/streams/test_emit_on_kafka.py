@@ -53,7 +53,10 @@ async def test_the_largest_record_and_its_dead_letter_are_taken(app: StageApp, b
     value = b"x" * MAX_RECORD_BYTES
     headers = (("siftstream.error.message", b"y" * 4000),)
     await app.emitter.send(
-        [Outgoing("features", value, b"k", 0), Outgoing("dead-letters", value + b"x" * 60_000, b"k", 0, headers)]
+        [
+            Outgoing("features", value, b"k", 0),
+            Outgoing("dead-letters", value + b"x" * 60_000, b"k", 0, headers),
+        ]
     )
     async with reader(broker, app.pipeline.topic("dead-letters")) as consumer:
         (record,) = await read_until(consumer, bool, within=10)

@@ -34,7 +34,9 @@ def test_faust_connects_as_the_plain_clients_do(protocol: str) -> None:
     options = kafka.client_options()
     auth = credentials_to_aiokafka_auth(kafka.faust_credentials(), None)
     assert auth["security_protocol"] == options["security_protocol"] == protocol
-    assert (auth.get("ssl_context") is not None) == (options["ssl_context"] is not None) == ("SSL" in protocol)
+    assert (
+        (auth.get("ssl_context") is not None) == (options["ssl_context"] is not None) == ("SSL" in protocol)
+    )
     for name in ("sasl_mechanism", "sasl_plain_username", "sasl_plain_password"):
         assert auth.get(name) == options.get(name)
 

@@ -136,7 +136,9 @@ async def test_tombstones_are_folded_too(broker: str, topic_prefix: str) -> None
         assert folded.values() == [b"a", None, b"b"]
 
 
-async def test_a_bad_record_is_passed_over_and_told_only_when_it_is_new(broker: str, topic_prefix: str) -> None:
+async def test_a_bad_record_is_passed_over_and_told_only_when_it_is_new(
+    broker: str, topic_prefix: str
+) -> None:
     folded, refused = Folded(bad=b"bad"), list[int]()
 
     def refuse(record: Record, error: Exception) -> None:

@@ -57,7 +57,7 @@ class App:
 
 @dataclass
 class Stream:
-    """Hands out batches of (offset, generation) once, and notes acknowledgements with what was sent by then."""
+    """Hands out batches of (offset, generation), and notes each acknowledgement beside what was sent."""
 
     app: App
     batches: list[list[tuple[int, int]]]
@@ -151,7 +151,9 @@ async def test_unavailability_within_a_bisection_refuses_nobody() -> None:
 
 async def test_an_output_too_large_for_any_broker_refuses_its_input() -> None:
     async def handle(batch: Sequence[Record]) -> Work:
-        return Work([Outgoing("scores", b"x" * (MAX_RECORD_BYTES * (record.offset == 1) + 1)) for record in batch])
+        return Work(
+            [Outgoing("scores", b"x" * (MAX_RECORD_BYTES * (record.offset == 1) + 1)) for record in batch]
+        )
 
     work = await patiently(App(), handle, records(3))
     assert [(record.offset, len(work.outputs)) for record, _ in work.refused] == [(1, 2)]
@@ -208,7 +210,11 @@ async def test_records_of_an_older_generation_are_forgotten_neither_handled_nor_
 
 def test_what_does_not_decode_is_refused_and_the_rest_is_kept() -> None:
     good = Label(sample_id="a", annotator="ann", label="cat").encode()
-    read = [Record("labels", 0, 0, None, good), Record("labels", 0, 1, None, b"\xff"), Record("labels", 0, 2, None, None)]
+    read = [
+        Record("labels", 0, 0, None, good),
+        Record("labels", 0, 1, None, b"\xff"),
+        Record("labels", 0, 2, None, None),
+    ]
     work = Work()
     assert [(record.offset, label.label) for record, label in decoded(Label, read, work)] == [(0, "cat")]
     assert [record.offset for record, _ in work.refused] == [1, 2]

@@ -48,7 +48,7 @@ class Ballots:
         self._words[label.sample_id][label.annotator] = label
 
     def resolve(self, sample_id: str, origin: Origin) -> TrainingLabel:
-        """Return the sample's one label: the latest word that is a label, none if all are skips or taken back."""
+        """Return the sample's one label: the latest word that is one, none if all are skips or taken back."""
         words = [w for w in self._words[sample_id].values() if w.action is LabelAction.LABEL]
         latest = max(words, key=lambda word: word.labelled_at, default=None)
         return TrainingLabel(

@@ -80,7 +80,7 @@ class Rounds:
         return max(0, min(self._settings.budget.per_round, left, len(window.candidates())))
 
     def _audit(self, window: Window, size: int, rng: np.random.Generator) -> list[Pick]:
-        """Choose the audit slice uniformly; a fractional size is made whole by chance, so it is right on average."""
+        """Choose the audit slice uniformly; a fractional size is made whole by chance: right on average."""
         free = window.candidates()
         expected = size * self._settings.audit.fraction
         count = min(size, int(expected) + int(rng.random() < expected % 1.0))
