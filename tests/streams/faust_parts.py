@@ -36,7 +36,8 @@ class Raw:
 def consumer(folder: Path, scheme: str = transport.SCHEME) -> Any:
     """Return a consumer that was never started; all its partitions are assigned to it."""
     app = faust.App(
-        "parts", broker=f"{scheme}://127.0.0.1:1", topic_disable_leader=True, datadir=folder, web_enabled=False
+        "parts", broker=f"{scheme}://127.0.0.1:1", datadir=folder,
+        topic_disable_leader=True, web_enabled=False,
     )  # fmt: skip
     app.topics._acking_topics |= {PLAIN.topic, FLOOR.topic}
     if scheme == transport.SCHEME:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -69,8 +70,6 @@ sys.stdin.read()
         opened = os.pidfd_open(orphan)
         try:
             running.kill()
-            import select
-
             assert select.select([opened], [], [], 10)[0], "the child outlived its parent"
         finally:
             os.close(opened)

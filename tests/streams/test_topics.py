@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from kafka.errors import KafkaConnectionError
 
 from siftstream.schemas import BATCHES, EVENTS
+from siftstream.schemas.errors import UnavailableError
+from siftstream.streams import topics
 from siftstream.streams.dead_letters import TOPIC as DEAD_LETTERS
-from siftstream.streams.settings import PipelineSettings
-from siftstream.streams.topics import TOPICS, partitions_of
+from siftstream.streams.settings import KafkaSettings, PipelineSettings
+from siftstream.streams.topics import TOPICS, ensure_topics, partitions_of
 from siftstream.streams.transport import MAX_BATCH_BYTES, MAX_REQUEST_BYTES
 
 SPECS = {spec.name: spec for spec in TOPICS}
@@ -58,3 +63,12 @@ def test_a_pipelines_name_stands_before_its_topics_and_groups() -> None:
 def test_a_name_that_kafka_would_mix_up_or_refuse_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="name"):
         PipelineSettings(name=name)
+
+
+def test_a_cluster_that_is_away_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(**_: Any) -> None:
+        raise KafkaConnectionError
+
+    monkeypatch.setattr(topics, "KafkaAdminClient", away)
+    with pytest.raises(UnavailableError, match=r"Kafka at nowhere:9092 .* is it up"):
+        ensure_topics(KafkaSettings(bootstrap_servers="nowhere:9092"), PipelineSettings())

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from kafka import KafkaAdminClient, TopicPartition
+from kafka.errors import CoordinatorNotAvailableError
 
 from siftstream.streams.topics import ensure_topics
 from tests.streams.kafka_parts import pipeline, read_until, reader, send, settings
@@ -95,6 +96,8 @@ class Workers:
         admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
         try:
             groups = admin.list_group_offsets([self.pipeline.group("fetch")])
+        except CoordinatorNotAvailableError:  # no group ever committed on this broker
+            return -1, ""
         finally:
             admin.close()
         where = TopicPartition(self.pipeline.topic("data-uris"), partition)
