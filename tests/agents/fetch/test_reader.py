@@ -56,7 +56,7 @@ async def read(uri: str, *errors: Exception, settings: FetchSettings = QUICK) ->
 
 async def settle(loader: Scripted, calls: int) -> None:
     async with asyncio.timeout(5):
-        while len(loader.calls) < calls:  # noqa: ASYNC110 - the loop itself is what is waited for
+        while len(loader.calls) < calls:
             await asyncio.sleep(0)
     for _ in range(20):
         await asyncio.sleep(0)
