@@ -58,7 +58,6 @@ class Board:
 
     result: Result
     stages: dict[str, StageNow] = field(default_factory=lambda: {name: StageNow() for name in STAGES})
-    pushed: int = 0
     rows: int = 0
     selected: int = 0
     began: float = field(default_factory=time.monotonic)

@@ -63,7 +63,7 @@ def line(board: Board) -> str:
     if last is not None and (chance := result.baseline.at(last.labels)) is not None:
         live += f" (random {percent(chance)})"
     return (
-        f"{time.monotonic() - board.began:5.0f} s  pushed {board.pushed}/{result.images}"
+        f"{time.monotonic() - board.began:5.0f} s  pushed {result.pushed}/{result.images}"
         f"  selected {board.selected}  labelled {result.labelled}  {live}  |  {lag}"
     )
 
@@ -77,8 +77,8 @@ def _stream(board: Board) -> RenderableType:
     result, grid = board.result, Table.grid(padding=(0, 2))
     grid.add_row(
         Text(f"{time.monotonic() - board.began:4.0f} s", style="bold"),
-        ProgressBar(total=max(1, result.images), completed=board.pushed, width=32, complete_style="cyan"),
-        f"{board.pushed}/{result.images} pushed",
+        ProgressBar(total=max(1, result.images), completed=result.pushed, width=32, complete_style="cyan"),
+        f"{result.pushed}/{result.images} pushed",
         f"{board.rows} in windows",
         Text(f"{board.selected} selected", style="cyan"),
         Text(f"{result.labelled} labelled", style="green"),

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from siftstream.demo.chart import svg, write_png
 from siftstream.demo.plan import AHEAD
 from siftstream.demo.result import TARGET, Choice, Result, percent
+from siftstream.models.settings import SPARE
 from siftstream.schemas import Reason
 
 SHOWN_CLASSES = 3
@@ -53,7 +54,7 @@ def _facts(result: Result) -> str:
     first = "none" if result.first_selected is None else f"{result.first_selected:.1f} s"
     best = max((point.accuracy for point in result.points), default=0.0)
     facts = [
-        (str(result.images), "images streamed"),
+        (str(result.pushed), f"of {result.images} images streamed"),
         (str(result.labelled), "labels bought"),
         (str(len(result.points)), "models went live"),
         (percent(best), f"best on {result.holdout} held-out images"),
@@ -103,10 +104,13 @@ def _gallery(choices: Sequence[Choice]) -> str:
 
 
 def _round(number: int, choices: list[Choice]) -> str:
-    models = sorted({choice.selected.model_version or "" for choice in choices})
-    wrong = sum(choice.selected.prediction != choice.truth for choice in choices)
+    judged = [choice for choice in choices if choice.selected.model_version != SPARE]
+    wrong = sum(choice.selected.prediction != choice.truth for choice in judged)
     title = f"Round {number + 1}"
-    words = f"{len(choices)} chosen; the model was wrong about {wrong} of them; scored by {', '.join(models)}"
+    words = f"{len(choices)} chosen"
+    if judged:
+        models = sorted({choice.selected.model_version or "" for choice in judged})
+        words += f"; scored by {', '.join(models)}, which is wrong about {wrong} of these {len(judged)}"
     cards = "".join(_card(choice) for choice in choices)
     return (
         f'<section class="round"><h3>{title}</h3><p>{escape(words)}</p>'
@@ -121,17 +125,18 @@ def _card(choice: Choice) -> str:
         f'<li class="{"true" if name == choice.truth else ""}"><i>{escape(name)}</i>'
         f'<s style="width:{share * 100:.0f}%"></s><em>{percent(share, 0)}</em></li>'
         for name, share in likeliest
+        if chosen.model_version != SPARE
     )
-    untrained = chosen.reason is Reason.COLD_START
+    untrained = chosen.model_version == SPARE
     verdict = "no model yet" if untrained else f"model: {chosen.prediction}"
     right = "" if untrained else ("right" if chosen.prediction == choice.truth else "wrong")
-    score = f"score {chosen.score:.2f}" if chosen.reason is Reason.STRATEGY else "by chance"
+    score = f", score {chosen.score:.2f}" if chosen.reason is Reason.STRATEGY else ""
     picture = _picture(chosen.uri)
     return (
         f'<figure class="card {chosen.reason.value}">'
         f'<img src="{picture}" width="72" height="72" alt="a handwritten {escape(choice.truth)}">'
         f'<figcaption><b>{escape(choice.truth)}</b> <span class="{right}">{escape(verdict)}</span>'
-        f"<small>{reason}, {score}</small><ul>{bars}</ul></figcaption></figure>"
+        f"<small>{reason}{score}</small><ul>{bars}</ul></figcaption></figure>"
     )
 
 

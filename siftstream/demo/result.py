@@ -98,6 +98,7 @@ class Result(BaseModel):
     baseline: Baseline = Field(default_factory=Baseline)
     choices: list[Choice] = Field(default_factory=list[Choice])
     stages: list[StageFigures] = Field(default_factory=list[StageFigures])
+    pushed: int = Field(default=0, description="Images that were streamed.")
     labelled: int = 0
     first_selected: float | None = Field(default=None, description="Seconds after the broker's start.")
     seconds: float = Field(default=0.0, description="Whole run.")

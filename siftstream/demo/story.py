@@ -170,7 +170,7 @@ class Story:
                 yield path.as_uri()
 
         def told(pushed: Pushed) -> None:
-            self.board.pushed = pushed.acknowledged
+            self.board.result.pushed = pushed.acknowledged
 
         push(uris(), settings.kafka, settings.pipeline, told=told)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from kafka import KafkaAdminClient, TopicPartition
-from kafka.errors import CoordinatorNotAvailableError
+from kafka.errors import RetriableError
 
 from siftstream.streams.topics import ensure_topics
 from tests.streams.kafka_parts import pipeline, read_until, reader, send, settings
@@ -96,7 +96,7 @@ class Workers:
         admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
         try:
             groups = admin.list_group_offsets([self.pipeline.group("fetch")])
-        except CoordinatorNotAvailableError:  # no group ever committed on this broker
+        except RetriableError:  # the first commits on this broker: its coordinator is being made
             return -1, ""
         finally:
             admin.close()
