@@ -65,7 +65,11 @@ async def test_full_training_learns_and_its_onnx_equals_torch(tmp_path: Path) ->
     assert (report.trained_on, report.held_out, report.temperature_from) == (60, 20, "holdout")
     assert 0.0 < report.onnx_difference < 1e-3
     assert told[-1]["step"] == told[-1]["steps"] == report.steps
-    assert "torch" not in sys.modules
+
+
+def test_the_parent_of_a_training_run_never_imports_torch() -> None:
+    code = "import siftstream.app, siftstream.agents.retrain.course, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 async def test_a_frozen_encoder_gets_a_committee_of_heads_and_a_spare_child_is_reused(tmp_path: Path) -> None:

@@ -138,3 +138,12 @@ def test_the_audit_slice_is_uniform_with_the_probability_it_names() -> None:
     expected = trials * 0.1
     chi_square = sum((count - expected) ** 2 / expected for count in counts.values())
     assert chi_square < 43.8  # 0.1 % point of chi-square with 19 degrees of freedom
+
+
+def test_a_strategy_leaves_rows_alone_that_no_trained_model_scored() -> None:
+    window = Window(100)
+    window.append(0, scores(["a", "b", "c"], "spare"))
+    window.append(1, scores(["d", "e", "f"], "v1"))
+    settings = SelectSettings.model_validate({"trigger": {"every": 6}, "audit": {"fraction": 0.0}})
+    made = Rounds(settings, ["a", "b", "c"], 1, "spare").hold(window, partition=0, number=0, spent=0)
+    assert {one.sample_id for one in made} == {"d", "e", "f"}
