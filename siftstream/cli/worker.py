@@ -55,13 +55,14 @@ def checked(stage: str, config: Path | None) -> Settings:
         UnavailableError: the cluster does not answer.
     """
     from siftstream.app import STAGES
-    from siftstream.streams.topics import ensure_topics
+    from siftstream.streams.topics import ensure_topics, require_partitions
 
     if stage not in STAGES:
         raise ConfigError(f"there is no stage {stage!r}; the stages are {', '.join(STAGES)}")
     settings = settings_with_cluster(config, patient=True)
     for difference in ensure_topics(settings.kafka, settings.pipeline):
         log.warning("%s", difference)
+    require_partitions(settings.kafka, settings.pipeline)
     return settings
 
 

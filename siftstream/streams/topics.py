@@ -8,7 +8,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from siftstream.schemas.errors import UnavailableError
+from siftstream.schemas.errors import ConfigError, UnavailableError
 from siftstream.streams.settings import KafkaSettings, PipelineSettings
 
 HOUR, DAY, GIB = 3_600_000, 86_400_000, 1 << 30
@@ -106,11 +106,7 @@ def differences(admin: Any, pipeline: PipelineSettings, there: set[str]) -> list
     ours = {pipeline.topic(spec.name): spec for spec in TOPICS if pipeline.topic(spec.name) in there}
     if not ours:
         return []
-    told: list[str] = []
-    for topic in admin.describe_topics(list(ours)):
-        found, wanted = len(topic["partitions"]), partitions_of(ours[topic["name"]].name, pipeline)
-        if found != wanted:
-            told.append(f"{topic['name']} has {found} partitions, pipeline.partitions asks for {wanted}")
+    told = _miscounted(admin, pipeline, ours)
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in ours]
     described = admin.describe_configs(resources, config_filter="all").get("topic", {})
     for name, spec in ours.items():
@@ -119,6 +115,36 @@ def differences(admin: Any, pipeline: PipelineSettings, there: set[str]) -> list
             if value is not None and not _same(str(value), wanted):
                 told.append(f"{name}: {key} is {value}, the design says {wanted}")
     return told
+
+
+def _miscounted(admin: Any, pipeline: PipelineSettings, ours: Mapping[str, TopicSpec]) -> list[str]:
+    told: list[str] = []
+    for topic in admin.describe_topics(list(ours)):
+        found, wanted = len(topic["partitions"]), partitions_of(ours[topic["name"]].name, pipeline)
+        if found != wanted:
+            told.append(f"{topic['name']} has {found} partitions, pipeline.partitions asks for {wanted}")
+    return told
+
+
+def require_partitions(kafka: KafkaSettings, pipeline: PipelineSettings) -> None:
+    """Refuse to work where a topic has another number of partitions: samples would miss each other.
+
+    Raises:
+        ConfigError: the first topic at fault, and what to do; UnavailableError: the cluster does not answer.
+    """
+    try:
+        admin = KafkaAdminClient(**kafka.client_options())
+        try:
+            told = _miscounted(admin, pipeline, {pipeline.topic(spec.name): spec for spec in TOPICS})
+        finally:
+            admin.close()
+    except KafkaError as error:
+        raise UnavailableError(f"Kafka at {kafka.bootstrap_servers} does not answer: {error}") from error
+    if told:
+        raise ConfigError(
+            f"{told[0]}: every parallel topic needs the same number;"
+            " set pipeline.partitions to it, delete the topic, or use another pipeline.name"
+        )
 
 
 def _same(found: str, wanted: str) -> bool:

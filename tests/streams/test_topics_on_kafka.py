@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from siftstream.schemas.errors import ConfigError
 from siftstream.streams.catalogue import read_catalogue
-from siftstream.streams.topics import TOPICS, ensure_topics
+from siftstream.streams.topics import TOPICS, ensure_topics, require_partitions
 from tests.streams.kafka_parts import make_topics, pipeline, settings
 
 pytestmark = pytest.mark.kafka
@@ -33,6 +34,8 @@ def test_a_topic_with_other_partitions_or_retention_is_told_and_left_alone(
     assert f"{scores} has 3 partitions" in told
     assert "retention.ms" in told
     assert "3600000" in told
+    with pytest.raises(ConfigError, match=r"has 3 partitions, pipeline\.partitions asks for 2"):
+        require_partitions(settings(broker), pipeline(topic_prefix))
     states, _ = read_catalogue(settings(broker), pipeline(topic_prefix))
     assert {state.partitions for state in states if state.name in (labels, scores)} == {3}
 
