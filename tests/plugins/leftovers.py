@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -91,6 +91,9 @@ def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
             lambda: {p: c for p, c in _processes().items() if p not in processes | _kept_processes}
         )
         complaints += [f"process {pid}: {command}" for pid, command in left.items()]
+        for pid in left:  # the next test is not to blame
+            with suppress(psutil.NoSuchProcess):
+                psutil.Process(pid).kill()
     if "threads" not in may_leave:
         complaints += [
             f"thread {thread.name}" for thread in _after_grace(lambda: _threads() - threads - _kept_threads)

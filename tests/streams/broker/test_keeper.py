@@ -93,7 +93,9 @@ def test_a_keeper_that_is_told_to_end_takes_it_along(script: Callable[..., Path]
 
 
 PARENT = """
-    import subprocess, sys, time
+    import signal, subprocess, sys, time
+    for number in (signal.SIGHUP, signal.SIGINT):  # a run under nohup hands down ignored signals
+        signal.signal(number, signal.SIG_DFL)
     from pathlib import Path
     from siftstream.streams.broker.child import Child
     folder = Path(sys.argv[1])
