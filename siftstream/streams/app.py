@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import faust
+from faust.tables import TableManager
 from yarl import URL
 
 from siftstream.schemas import Event, MicroBatch
@@ -13,6 +14,20 @@ from siftstream.streams import transport
 from siftstream.streams.emit import Emitter
 from siftstream.streams.liveness import watch
 from siftstream.streams.settings import KafkaSettings, PipelineSettings
+
+
+class NoTables(TableManager):
+    """Faust's table manager for apps without tables: it starts at once.
+
+    The stock one sleeps a second first, so that tables declared late are seen; ours has none (state is
+    the log). What it starts is the same, the rebalance needs it.
+    """
+
+    async def on_start(self) -> None:
+        """Start what a rebalance waits for."""
+        if not self.should_stop:
+            await self._update_channels()
+            await self.recovery.start()
 
 
 class StageApp(faust.App):
@@ -101,6 +116,7 @@ def make_app(
         producer_linger=0.003, producer_max_batch_size=transport.MAX_BATCH_BYTES,
         producer_max_request_size=transport.MAX_REQUEST_BYTES,
         producer_compression_type=None if kafka.compression == "none" else kafka.compression,
+        TableManager=NoTables,
         agent_supervisor="mode.CrashingSupervisor",
     )  # fmt: skip
     app.stage, app.pipeline, app.kafka = stage, pipeline, kafka
