@@ -25,7 +25,7 @@ from PIL import Image
 
 from benchmarks.resnet import resnet18
 from siftstream.models.artifacts import ArtifactStore
-from siftstream.models.cnn import spare_encoder
+from siftstream.models.cnn import spare_cnn
 from siftstream.models.encoder import Encoder
 from siftstream.models.head import Head
 from siftstream.schemas import DataUri, ModelVersion, Scores, VersionStatus
@@ -36,7 +36,7 @@ from siftstream.streams.topics import ensure_topics
 
 CLASSES = [str(number) for number in range(10)]
 STAGES = ("fetch", "infer", "select")
-ENCODERS = {"resnet18": lambda: resnet18(), "cnn": lambda: spare_encoder((3, 32, 32))}
+ENCODERS = {"resnet18": lambda: resnet18(), "cnn": lambda: spare_cnn((3, 32, 32))}
 
 
 def images(data: Path | None, count: int, folder: Path) -> list[str]:

@@ -6,6 +6,7 @@ what it runs.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from siftstream.schemas.errors import ConfigError
@@ -32,9 +33,16 @@ def build(stage: str, settings: Settings, *, instance: str | None = None) -> Sta
 def _fetch(settings: Settings, instance: str | None) -> StageApp:
     from siftstream.agents.fetch.stage import attach
     from siftstream.agents.fetch.transforms import make_transform
+    from siftstream.agents.versions import require_fit
+    from siftstream.streams.metrics import Metrics, serve
 
     app = _app("fetch", settings, instance, buffer=4096)
-    attach(app, settings.fetch, make_transform(settings.transform))
+    metrics = Metrics("fetch")
+    serve(app, metrics, settings.metrics)
+    oddities = metrics.counter("oddities", "What was strange in samples and is no error, by kind.")
+    transform = make_transform(settings.transform, oddities)
+    require_fit(app, settings.model.line, transform.specs)
+    attach(app, settings.fetch, transform, _cache(settings), metrics)
     return app
 
 
@@ -42,10 +50,12 @@ def _infer(settings: Settings, instance: str | None) -> StageApp:
     from siftstream.agents.fetch.transforms import make_transform
     from siftstream.agents.infer.live import LiveModel
     from siftstream.agents.infer.stage import attach
+    from siftstream.agents.versions import require_fit
 
     app = _app("infer", settings, instance, buffer=64)
-    shape = make_transform(settings.transform).shape
-    attach(app, LiveModel(app, settings.model, settings.classes, shape))
+    specs = make_transform(settings.transform).specs
+    require_fit(app, settings.model.line, specs)
+    attach(app, LiveModel(app, settings.model, settings.classes, specs))
     return app
 
 
@@ -79,12 +89,23 @@ def _retrain(settings: Settings, instance: str | None) -> StageApp:
     replica = instance or "retrain-0"
     group = settings.pipeline.group(replica)  # every trainer reads all of L
     app = _app("retrain", settings, replica, group=group, buffer=4096)
-    samples = Samples(settings.fetch, make_transform(settings.transform), settings.state / "samples")
+    samples = Samples(
+        settings.fetch, make_transform(settings.transform), settings.state / "samples", _cache(settings)
+    )
     course = Course(
         settings.retrain, settings.model, settings.classes, samples, settings.state / "jobs" / replica
     )
     attach(app, settings.retrain, settings.model, course, replica)
     return app
+
+
+def _cache(settings: Settings) -> Any:
+    """The disk cache that fetch and the trainers of this machine share."""
+    from siftstream.agents.fetch.loaders.cache import Cache
+
+    limits = settings.fetch.cache
+    folder = Path(limits.folder) if limits.folder else settings.state / "cache"
+    return Cache(folder, limits.max_bytes) if limits.max_bytes else None
 
 
 def _app(stage: str, settings: Settings, instance: str | None, **options: Any) -> StageApp:

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 
+from siftstream.models.inputs import check_fit
 from siftstream.schemas import ModelVersion, VersionStatus
+from siftstream.schemas.arrays import Specs
+from siftstream.schemas.errors import ConfigError, ModelError
 from siftstream.streams.app import StageApp
 from siftstream.streams.record import Record
 from siftstream.streams.view import View
@@ -56,3 +59,23 @@ class Versions:
         if self._changed is not None and self.live is not None and self.live != self._told:
             self._told = self.live
             self._changed(self.live)
+
+
+def require_fit(app: StageApp, line: str, specs: Specs) -> None:
+    """Let the app start only where the transform makes what the live model reads.
+
+    Raises:
+        ConfigError: it does not; before a single record is read.
+    """
+
+    async def check() -> None:
+        versions = Versions(app, line)
+        await versions.catch_up()
+        live = versions.live
+        if live is not None and live.inputs:
+            try:
+                check_fit(live.inputs, specs)
+            except ModelError as error:
+                raise ConfigError(f"transform: does not fit model {live.version}: {error}") from None
+
+    app.first(check)

@@ -15,6 +15,7 @@ COMMANDS = {
     "up": "Run the whole pipeline on this machine, with a local Kafka where none is configured.",
     "worker": "Run one stage on a cluster, as many workers as you like.",
     "push": "Send files, folders, URIs or a list of them into the pipeline.",
+    "watch": "Keep sending what newly appears in folders and buckets, until Ctrl-C.",
     "tail": "Show what passes through a topic, one readable line a sample.",
     "status": "Show each stage's lag and members, the window, labels, the live model, dead letters.",
     "topics": "List the pipeline's topics, or create them.",

@@ -8,6 +8,7 @@ import typer
 import yaml
 
 from siftstream.cli.options import Config
+from siftstream.schemas.arrays import described
 from siftstream.schemas.errors import ConfigError
 from siftstream.settings import Settings, load_settings
 
@@ -48,11 +49,11 @@ def check(config: Config = None) -> None:
     from siftstream.settings.check import check as check_names
 
     settings = load_settings(config)
-    shape = check_names(settings)
+    specs = check_names(settings)
     classes = ", ".join(settings.classes[:5]) + (", ..." if len(settings.classes) > 5 else "")
     typer.echo(
         f"valid: {len(settings.classes)} classes ({classes}),"
-        f" {settings.transform.kind} {'x'.join(map(str, shape))}, strategy {settings.select.strategy.name},"
+        f" {described(specs)}, strategy {settings.select.strategy.name},"
         f" {settings.pipeline.partitions} partitions, Kafka {settings.kafka.bootstrap_servers or 'local'}"
     )
 

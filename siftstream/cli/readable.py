@@ -14,6 +14,7 @@ from siftstream.schemas import (
     Selected,
     TrainingLabel,
 )
+from siftstream.schemas.arrays import ArraySpec, described
 from siftstream.schemas.errors import SchemaError
 from siftstream.streams.dead_letters import PREFIX
 from siftstream.streams.dead_letters import TOPIC as DEAD_LETTERS
@@ -80,10 +81,10 @@ def dead_letter(record: Record) -> str:
 
 
 def features(batch: Features) -> list[str]:
-    """A line a sample: id, shape, URI."""
-    shape = "x".join(str(size) for size in batch.inputs.shape[1:])
+    """A line a sample: id, arrays, URI."""
+    what = described({name: ArraySpec(a.shape[1:], a.dtype) for name, a in batch.inputs.items()})
     return [
-        f"{short(name)}  {batch.inputs.dtype} {shape}  {uri(where)}"
+        f"{short(name)}  {what}  {uri(where)}"
         for name, where in zip(batch.sample_ids, batch.uris, strict=True)
     ]
 

@@ -1,169 +1,193 @@
-"""Pushing: files, folders and URIs become `DataUri` events on the `data-uris` topic."""
+"""Pushing: what sources hold becomes `DataUri` events on the `data-uris` topic, once each."""
 
-import os
-import re
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from kafka import KafkaProducer
-from kafka.errors import KafkaError
-
+from siftstream.connectors.delivery import Delivery
+from siftstream.connectors.sent import LOT, Sent
+from siftstream.connectors.sources.base import NOTHING, Bad, Entry, Source, event_of, mark_of, refuse
 from siftstream.schemas import DataUri
-from siftstream.schemas.errors import LoadError, SchemaError, UnavailableError
+from siftstream.schemas.errors import SchemaError, SiftError, UnavailableError
 from siftstream.streams.settings import KafkaSettings, PipelineSettings
 
-IN_FLIGHT = 20_000  # events sent and not acknowledged yet
-ACKNOWLEDGED_WITHIN_S = 60.0
+Marked = tuple[Entry, bytes]
 TELL_EVERY_S = 0.1
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # two letters at least: `C:` is a drive
+REST_S = 0.5  # longest sleep of a slow push between two looks at what was acknowledged
 
 
 @dataclass(frozen=True)
 class Pushed:
-    """How far a push has come."""
+    """How far a push has come.
+
+    `known` counts entries that an earlier push had acknowledged, the last of them at `known_at` (seconds
+    since the epoch); they were not sent.
+    """
 
     sent: int
     acknowledged: int
     seconds: float
+    known: int = 0
+    known_at: int = 0
 
     @property
     def rate(self) -> float:
         """Acknowledged events a second."""
         return self.acknowledged / self.seconds if self.seconds else 0.0
 
-
-def iter_uris(sources: Iterable[str], lines: Iterable[str] = ()) -> Iterator[str]:
-    """Yield a URI for each file of each source.
-
-    Args:
-        sources: URIs, files, folders (all files below, hidden ones left out, in order of their names),
-            or `-` for `lines`.
-        lines: A list of URIs, files or folders, one a line; empty lines and `# comments` are left out.
-
-    Raises:
-        LoadError: no such file or folder.
-
-    >>> list(iter_uris(["s3://cats/1.png", "-"], ["https://example.org/2.png", "", "# more"]))
-    ['s3://cats/1.png', 'https://example.org/2.png']
-    """
-    for source in sources:
-        if source == "-":
-            for number, line in enumerate(lines, start=1):
-                entry = line.strip()
-                if entry and not entry.startswith("# "):
-                    yield from _uris_of(entry, f"line {number}: ")
-        else:
-            yield from _uris_of(source, "")
-
-
-def _uris_of(source: str, where: str) -> Iterator[str]:
-    if _SCHEME.match(source):
-        yield source
-        return
-    path = Path(source).expanduser()
-    if path.is_dir():
-        yield from (file.as_uri() for file in files_in(path.absolute()))
-    elif path.exists():
-        yield path.absolute().as_uri()
-    else:
-        raise LoadError(
-            f"{where}{source}: no such file or folder, and no URI (a URI has a scheme, as in s3://...)"
-        )
-
-
-def files_in(folder: Path) -> Iterator[Path]:
-    """Yield every file below a folder by name, hidden files and folders left out."""
-    for root, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            path = Path(root, name)
-            if not name.startswith(".") and path.is_file():
-                yield path
+    @property
+    def done(self) -> int:
+        """Entries that are in the topic, from now or before."""
+        return self.known + self.acknowledged
 
 
 def push(
-    uris: Iterable[str],
+    entries: Iterable[str | Entry],
     kafka: KafkaSettings,
     pipeline: PipelineSettings,
     *,
     rate: float | None = None,
-    metadata: Mapping[str, str] | Callable[[str], Mapping[str, str]] | None = None,
+    metadata: Mapping[str, str] = NOTHING,
     told: Callable[[Pushed], None] = lambda pushed: None,
+    sent: Sent | None = None,
+    restart: bool = False,
+    lot: int = LOT,
+    bad: Bad = refuse,
 ) -> Pushed:
-    """Write an event for each URI, keyed by its sample id; return when all are acknowledged.
+    """Write an event for each entry, keyed by its sample id; return when all are acknowledged.
+
+    However it ends, what was acknowledged is in the record; only a killed process may have sent up to a
+    second's worth that is not.
 
     Args:
-        uris: What to push; read only as fast as Kafka takes it.
+        entries: What to push, URIs among it; read only as fast as Kafka takes it.
         kafka: The cluster.
         pipeline: Its names.
         rate: Events a second at most; none: as fast as it goes.
-        metadata: Goes with every event, or a function of the URI.
+        metadata: Goes with every event; an entry's own wins.
         told: Hears about ten times a second how far it is.
+        sent: The record of what was acknowledged before and will be now; none: all is sent.
+        restart: Send also what was acknowledged before.
+        lot: How many entries are looked up in the record at once, 1 to 256: before one is sent so many are
+            waited for.
+        bad: Hears of each entry that makes no event; raises to stop there.
 
     Raises:
         UnavailableError: the cluster does not answer, or did not acknowledge all (the message says how many).
-        SchemaError: a URI that is none.
+        SchemaError: an entry that makes no event, unless `bad` goes on.
     """
-    began = time.monotonic()
-    tell = _Teller(told, began)
-    pending: deque[Any] = deque()
-    sent = acknowledged = 0
+    run = _Run(Delivery(kafka, pipeline.topic(DataUri.topic), sent), told)
     try:
-        producer = KafkaProducer(acks="all", linger_ms=20, batch_size=256 << 10, **kafka.client_options())
-    except KafkaError as error:
+        for entry, mark in run.new(marked(entries, metadata), None if restart else sent, lot):
+            try:
+                event = event_of(entry)
+                run.wait_for_turn(rate)
+                run.send(event, mark)
+            except SchemaError as error:
+                bad(error)
+        run.finish()
+    except UnavailableError as error:
         raise UnavailableError(
-            f"Kafka at {kafka.bootstrap_servers} does not answer: {error}; is it up?"
-        ) from error
-    try:
-        for uri in uris:
-            if rate is not None:
-                time.sleep(max(0.0, began + sent / rate - time.monotonic()))
-            event = _event(uri, metadata)
-            pending.append(producer.send(pipeline.topic(DataUri.topic), event.encode(), key=event.key))
-            sent += 1
-            while pending and (pending[0].is_done or len(pending) > IN_FLIGHT):
-                pending.popleft().get(timeout=ACKNOWLEDGED_WITHIN_S)
-                acknowledged += 1
-            tell(sent, acknowledged)
-        while pending:
-            pending.popleft().get(timeout=ACKNOWLEDGED_WITHIN_S)
-            acknowledged += 1
-            tell(sent, acknowledged)
-    except KafkaError as error:
-        raise UnavailableError(
-            f"Kafka acknowledged {acknowledged} of {sent} events, then: {error}; push again when it is up"
-            " (a sample that was pushed before counts once)"
+            f"{error}; {run.delivery.acknowledged:,} of {run.sent:,} events were acknowledged:"
+            " push again when Kafka is up, it goes on from there"
         ) from error
     finally:
-        producer.close(timeout=5)
-    return tell(sent, acknowledged, now=True)
+        run.delivery.close()
+        pushed = run.tell(now=True)
+    return pushed
 
 
-class _Teller:
-    """Tells how far it is, not too often."""
+def marked(entries: Iterable[str | Entry], metadata: Mapping[str, str]) -> Iterator[Marked]:
+    """Yield each entry, the common metadata with it, and its mark."""
+    for found in entries:
+        entry = Entry(found) if isinstance(found, str) else found
+        if metadata:
+            entry = entry._replace(metadata={**metadata, **entry.metadata})
+        yield entry, mark_of(entry)
 
-    def __init__(self, told: Callable[[Pushed], None], began: float) -> None:
-        self._told, self._began, self._last = told, began, 0.0
 
-    def __call__(self, sent: int, acknowledged: int, *, now: bool = False) -> Pushed:
+def lots(marked: Iterator[Marked], size: int) -> Iterator[list[Marked]]:
+    """Yield entries in lots; where a bad line ends them, what came before it first."""
+    together: list[Marked] = []
+    try:
+        for one in marked:
+            together.append(one)
+            if len(together) == size:
+                yield together
+                together = []
+    except SiftError:
+        if together:
+            yield together
+        raise
+    if together:
+        yield together
+
+
+class _Run:
+    """One push: counts, tells not too often, and keeps to the rate."""
+
+    def __init__(self, delivery: Delivery, told: Callable[[Pushed], None]) -> None:
+        self.delivery, self._told = delivery, told
+        self._began, self._last = time.monotonic(), 0.0
+        self.sent = self._known = self._known_at = 0
+
+    def new(self, marked: Iterator[Marked], sent: Sent | None, lot: int) -> Iterator[Marked]:
+        """Yield what is neither in the topic nor on its way there."""
+        if sent is None:
+            yield from marked
+            return
+        for together in lots(marked, lot):
+            known = sent.known([mark for _, mark in together])
+            for entry, mark in together:
+                if mark not in known and mark not in self.delivery:
+                    yield entry, mark
+                    continue
+                self._known += 1
+                self._known_at = max(self._known_at, known.get(mark, 0))
+            self.tell()
+
+    def wait_for_turn(self, rate: float | None) -> None:
+        while rate is not None and (wait := self._began + self.sent / rate - time.monotonic()) > 0:
+            time.sleep(min(wait, REST_S))
+            self._look()
+
+    def send(self, event: DataUri, mark: bytes) -> None:
+        self.delivery.send(event, mark)
+        self.sent += 1
+        self._look()
+
+    def finish(self) -> None:
+        while self.delivery:
+            self.delivery.drain(self.delivery.patience)
+            self.tell()
+
+    def _look(self) -> None:
+        self.delivery.drain()
+        self.tell()
+
+    def tell(self, *, now: bool = False) -> Pushed:
         moment = time.monotonic()
-        pushed = Pushed(sent, acknowledged, moment - self._began)
+        seconds = moment - self._began
+        pushed = Pushed(self.sent, self.delivery.acknowledged, seconds, self._known, self._known_at)
         if now or moment - self._last >= TELL_EVERY_S:
             self._last = moment
             self._told(pushed)
         return pushed
 
 
-def _event(uri: str, metadata: Mapping[str, str] | Callable[[str], Mapping[str, str]] | None) -> DataUri:
-    notes = metadata(uri) if callable(metadata) else metadata
-    try:
-        return DataUri(uri=uri, metadata=dict(notes or {}))
-    except ValueError as error:
-        raise SchemaError(f"{uri[:200]!r} is no URI that can be pushed: {error}") from error
+def total_of(sources: Sequence[Source], within: float) -> int | None:
+    """Return how many samples sources hold; none where that cannot be known before, or not in `within` s."""
+    end = time.monotonic() + within
+    total = 0
+    for source in sources:
+        tally = source.tally()
+        if tally is None:
+            return None
+        for _ in tally:
+            total += 1
+            if not total % 1000 and time.monotonic() > end:
+                return None
+    return total
 
 
 def pairs(values: Sequence[str]) -> dict[str, str]:

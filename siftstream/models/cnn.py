@@ -78,7 +78,7 @@ def spare_weights(seed: int, input_shape: tuple[int, ...], dim: int = 64) -> Wei
     return weights
 
 
-def spare_encoder(input_shape: tuple[int, ...], seed: int = 0, dim: int = 64) -> bytes:
+def spare_cnn(input_shape: tuple[int, ...], seed: int = 0, dim: int = 64) -> bytes:
     """Return the encoder that runs before any model exists: random, the same bytes for the same seed.
 
     Random convolutions keep much of what tells images apart, so distances between embeddings serve

@@ -2,13 +2,16 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from siftstream.models.inputs import paired
 from siftstream.models.providers import choose
+from siftstream.schemas import ModelInput
+from siftstream.schemas.arrays import Arrays
 from siftstream.schemas.errors import InferenceError, ModelError
 
 _DTYPES = {
@@ -21,14 +24,16 @@ _DTYPES = {
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,
 }
+Inputs: TypeAlias = Arrays | NDArray[Any]
+
 _QUIET = 4  # ONNX Runtime's own log: fatal only; every error reaches us as an exception as well
 
 
 class Encoder:
     """One ONNX Runtime session; safe to call from several threads.
 
-    The graph takes one input [batch, ...], normalises it itself, and gives `embedding` [batch, dim]
-    (or its only output). Providers are tried best first, where this machine has them.
+    The graph takes inputs [batch, ...], normalises them itself, and gives `embedding` [batch, dim] (or its
+    only output). Providers are tried best first, where this machine has them.
 
     Raises:
         ModelError: not an ONNX graph of that form.
@@ -38,18 +43,10 @@ class Encoder:
         self.sha256 = hashlib.sha256(onnx).hexdigest()
         self._session = _open(onnx, threads, choose(providers or ("tensorrt", "cuda", "cpu")))
         self.provider: str = self._session.get_providers()[0]
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        if len(inputs) != 1:
-            names = ", ".join(entry.name for entry in inputs)
-            raise ModelError(f"encoder: {len(inputs)} inputs ({names}); an encoder has one")
-        self._input = inputs[0].name
-        if inputs[0].type not in _DTYPES:
-            raise ModelError(f"encoder: input of type {inputs[0].type}; numbers expected")
-        self.input_dtype: np.dtype[np.generic] = np.dtype(_DTYPES[inputs[0].type])
-        shape: list[int | str | None] = list(inputs[0].shape)
-        if not shape or isinstance(shape[0], int):
-            raise ModelError(f"encoder: input of shape {shape}; its first axis must be a free batch axis")
-        self.input_shape: tuple[int | None, ...] = tuple(n if isinstance(n, int) else None for n in shape[1:])
+        self.inputs: dict[str, ModelInput] = {
+            entry.name: _input_spec(entry) for entry in self._session.get_inputs()
+        }
+        outputs = self._session.get_outputs()
         names = [entry.name for entry in outputs]
         if "embedding" not in names and len(names) != 1:
             raise ModelError(f"encoder: outputs {', '.join(names)}; name one of them 'embedding'")
@@ -60,7 +57,10 @@ class Encoder:
         shape: list[int | str | None] = list(self._output.shape)
         if len(shape) == 2 and isinstance(shape[1], int):
             return shape[1]
-        probe = np.zeros((1, *(n or 1 for n in self.input_shape)), self.input_dtype)
+        probe = {
+            name: np.zeros((1, *(n or 1 for n in spec.shape)), spec.dtype)
+            for name, spec in self.inputs.items()
+        }
         try:
             found = self._run(probe).shape
         except InferenceError as error:
@@ -69,41 +69,69 @@ class Encoder:
             raise ModelError(f"encoder: output of shape {list(found)}; [batch, dim] expected")
         return found[1]
 
-    def embed(self, inputs: NDArray[np.generic]) -> NDArray[np.float32]:
+    def embed(self, inputs: Inputs) -> NDArray[np.float32]:
         """Return the embeddings [B, D], float32.
 
+        Args:
+            inputs: Arrays [B, ...] by name; a bare array is the only input.
+
         Raises:
-            InferenceError: inputs of another shape or type, a failing run, an embedding that is not finite.
+            InferenceError: inputs of another name, shape or type, a failing run, an embedding that is not
+                finite.
         """
-        wanted = self.input_shape
-        if inputs.ndim != len(wanted) + 1 or any(
-            n is not None and n != m for n, m in zip(wanted, inputs.shape[1:], strict=False)
-        ):
-            raise InferenceError(
-                f"encoder: inputs of shape {list(inputs.shape[1:])} a sample, "
-                f"{[n or 'any' for n in wanted]} expected; the transform and the model do not fit together"
-            )
-        if inputs.dtype != self.input_dtype:
-            raise InferenceError(f"encoder: inputs of type {inputs.dtype}, {self.input_dtype} expected")
-        if not len(inputs):
+        arrays = self._checked({"": inputs} if isinstance(inputs, np.ndarray) else inputs)
+        size = len(next(iter(arrays.values())))
+        if not size:
             return np.zeros((0, self.dim), np.float32)
-        emb_BD = self._run(inputs).astype(np.float32, copy=False)
-        if emb_BD.shape != (len(inputs), self.dim):
+        emb_BD = self._run(arrays).astype(np.float32, copy=False)
+        if emb_BD.shape != (size, self.dim):
             raise InferenceError(
-                f"encoder: embeddings of shape {list(emb_BD.shape)} for {len(inputs)} samples,"
-                f" [{len(inputs)}, {self.dim}] expected"
+                f"encoder: embeddings of shape {list(emb_BD.shape)} for {size} samples,"
+                f" [{size}, {self.dim}] expected"
             )
         if not np.isfinite(emb_BD).all():
             row = int(np.flatnonzero(~np.isfinite(emb_BD).all(axis=1))[0])
             raise InferenceError(f"encoder: the embedding of sample {row} of the batch is not finite")
         return emb_BD
 
-    def _run(self, inputs: NDArray[np.generic]) -> NDArray[np.floating]:
+    def _checked(self, given: Arrays) -> dict[str, NDArray[Any]]:
+        arrays = paired(self.inputs, given)
+        if arrays is None:
+            raise InferenceError(
+                f"encoder: inputs named {', '.join(given)}, {', '.join(self.inputs)} expected;"
+                " the transform and the model do not fit together"
+            )
+        for name, array in arrays.items():
+            spec = self.inputs[name]
+            if array.ndim != len(spec.shape) + 1 or not spec.reads(array.shape[1:], spec.dtype):
+                raise InferenceError(
+                    f"encoder: inputs of shape {list(array.shape[1:])} a sample, "
+                    f"{[n or 'any' for n in spec.shape]} expected; the transform and the model do not fit"
+                    " together"
+                )
+            if array.dtype != spec.dtype:
+                raise InferenceError(f"encoder: inputs of type {array.dtype}, {spec.dtype} expected")
+        return arrays
+
+    def _run(self, inputs: Arrays) -> NDArray[np.floating]:
         try:
-            outputs: Any = self._session.run([self._output.name], {self._input: np.ascontiguousarray(inputs)})
+            feed = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
+            outputs: Any = self._session.run([self._output.name], feed)
         except Exception as error:  # ONNX Runtime's errors share no base but Exception
             raise InferenceError(f"encoder: the run failed: {_first_line(error)}") from error
         return outputs[0]
+
+
+def _input_spec(entry: Any) -> ModelInput:
+    if entry.type not in _DTYPES:
+        raise ModelError(f"encoder: input {entry.name} of type {entry.type}; numbers expected")
+    shape: list[int | str | None] = list(entry.shape)
+    if not shape or isinstance(shape[0], int):
+        raise ModelError(
+            f"encoder: input {entry.name} of shape {shape}; its first axis must be a free batch axis"
+        )
+    sizes = tuple(n if isinstance(n, int) else None for n in shape[1:])
+    return ModelInput(shape=sizes, dtype=np.dtype(_DTYPES[entry.type]).name)
 
 
 def _open(onnx: bytes, threads: int, providers: list[str]) -> ort.InferenceSession:

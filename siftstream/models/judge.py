@@ -9,6 +9,7 @@ from siftstream.models.calibration import expected_calibration_error, log_loss
 from siftstream.models.loaded import LoadedModel
 from siftstream.models.settings import GateSettings
 from siftstream.schemas import VersionStatus
+from siftstream.schemas.arrays import Arrays, count, rows
 
 _BATCH = 256
 
@@ -49,7 +50,7 @@ def _macro_f1(guesses_B: NDArray[np.integer], targets_B: NDArray[np.integer], cl
 def judge(
     candidate: LoadedModel,
     live: LoadedModel | None,
-    inputs: NDArray[np.generic],
+    inputs: Arrays,
     targets_B: NDArray[np.integer],
     settings: GateSettings,
 ) -> Verdict:
@@ -81,6 +82,7 @@ def judge(
     return Verdict(passed, f"Passed: {figure}.", metrics)
 
 
-def _predict(model: LoadedModel, inputs: NDArray[np.generic]) -> NDArray[np.float32]:
-    parts = [model.predict(inputs[at : at + _BATCH])[0] for at in range(0, len(inputs), _BATCH)]
+def _predict(model: LoadedModel, inputs: Arrays) -> NDArray[np.float32]:
+    starts = range(0, count(inputs), _BATCH)
+    parts = [model.predict(rows(inputs, slice(at, at + _BATCH)))[0] for at in starts]
     return np.concatenate(parts)

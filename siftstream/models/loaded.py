@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siftstream.models.artifacts import ArtifactStore
-from siftstream.models.cnn import spare_encoder
-from siftstream.models.encoder import Encoder
+from siftstream.models.encoder import Encoder, Inputs
 from siftstream.models.head import Head
+from siftstream.models.inputs import check_fit
 from siftstream.models.settings import SPARE, ModelSettings
+from siftstream.models.spare import spare_encoder
 from siftstream.schemas import ModelVersion
+from siftstream.schemas.arrays import Specs
 from siftstream.schemas.errors import ModelError
 
 
@@ -20,7 +22,9 @@ from siftstream.schemas.errors import ModelError
 class LoadedModel:
     """One version in memory; never changed, only replaced between two batches.
 
-    >>> model = LoadedModel.spare((1, 8, 8), ["cat", "dog"], ModelSettings())
+    >>> from siftstream.schemas.arrays import ArraySpec
+    >>> specs = {"image": ArraySpec((1, 8, 8), np.dtype(np.uint8))}
+    >>> model = LoadedModel.spare(specs, ["cat", "dog"], ModelSettings())
     >>> probs_BMC, emb_BD = model.predict(np.zeros((3, 1, 8, 8), np.uint8))
     >>> probs_BMC.shape, emb_BD.shape, model.version
     ((3, 1, 2), (3, 64), 'spare')
@@ -54,13 +58,13 @@ class LoadedModel:
         settings: ModelSettings,
         *,
         classes: Sequence[str] | None = None,
-        input_shape: tuple[int, ...] | None = None,
+        specs: Specs | None = None,
         previous: Self | None = None,
     ) -> Self:
         """Load a published version; `previous` lends its encoder where that is the same one.
 
         Raises:
-            ModelError: no artifacts, a wrong hash, or not for these `classes` and this `input_shape`.
+            ModelError: no artifacts, a wrong hash, or not for these `classes` and `specs`.
             UnavailableError: the store is away for now.
         """
         if version.encoder is None or version.head is None:
@@ -76,21 +80,21 @@ class LoadedModel:
             encoder = Encoder(
                 store.get(version.encoder), threads=settings.threads, providers=settings.providers
             )
-        if input_shape is not None and not _fits(encoder.input_shape, input_shape):
-            raise ModelError(
-                f"model {version.version}: reads inputs of shape {list(encoder.input_shape)}, the transform"
-                f" makes {list(input_shape)}"
-            )
+        if specs is not None:
+            try:
+                check_fit(encoder.inputs, specs)
+            except ModelError as error:
+                raise ModelError(f"model {version.version}: {error}") from None
         return cls(version.version, version.classes, encoder, Head.from_bytes(store.get(version.head)))
 
     @classmethod
-    def spare(cls, input_shape: tuple[int, ...], classes: Sequence[str], settings: ModelSettings) -> Self:
+    def spare(cls, specs: Specs, classes: Sequence[str], settings: ModelSettings) -> Self:
         """Return the model that runs before any exists: random encoder, all classes equally likely."""
-        onnx = spare_encoder(tuple(input_shape), settings.seed, settings.dim)
+        onnx = spare_encoder(specs, settings.seed, settings.dim)
         encoder = Encoder(onnx, threads=settings.threads, providers=settings.providers)
         return cls(SPARE, tuple(classes), encoder, Head.uniform(1, encoder.dim, len(classes)))
 
-    def predict(self, inputs: NDArray[np.generic]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def predict(self, inputs: Inputs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return probabilities [B, M, C] and embeddings [B, D], both float32.
 
         Raises:
@@ -98,10 +102,6 @@ class LoadedModel:
         """
         emb_BD = self.encoder.embed(inputs)
         return self.head.probs(emb_BD), emb_BD
-
-
-def _fits(wanted: tuple[int | None, ...], given: tuple[int, ...]) -> bool:
-    return len(wanted) == len(given) and all(n in (None, m) for n, m in zip(wanted, given, strict=True))
 
 
 def _few(names: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 Shape letters used everywhere: B batch, M members of the head, C classes, D embedding dimension.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -13,6 +13,8 @@ import pyarrow as pa
 from siftstream.schemas.errors import SchemaError
 
 MAX_SAMPLES = 256
+_HASH = 32  # bytes of a sha256
+_INPUT = "input:"  # what the columns of a model's inputs begin with
 _COLUMNS = (
     ("sample_id", pa.string()),
     ("uri", pa.string()),
@@ -34,12 +36,19 @@ def _tensor_field(name: str, array: np.ndarray) -> pa.Field:
     return pa.field(name, pa.list_(pa.from_numpy_dtype(array.dtype), width), metadata={"shape": shape})
 
 
+def _tensor(table: pa.RecordBatch, name: str) -> np.ndarray:
+    """Return a column as an array [B, ...], a read-only view."""
+    field = table.schema.field(name)
+    shape = tuple(int(n) for n in (field.metadata or {})[b"shape"].decode().split(",") if n)
+    values = table.column(name).flatten().to_numpy(zero_copy_only=True)
+    return values.reshape((table.num_rows, *shape))
+
+
 @dataclass(frozen=True, eq=False)
 class MicroBatch:
-    """The columns that features and scores share; subclasses name their tensors."""
+    """The columns that features and scores share; subclasses add their tensors."""
 
     topic: ClassVar[str]
-    tensors: ClassVar[tuple[str, ...]]
 
     sample_ids: Sequence[str]
     uris: Sequence[str]
@@ -58,8 +67,7 @@ class MicroBatch:
             pa.array([list(m.items()) for m in self.metadata], _COLUMNS[3][1]),
         ]
         fields = [pa.field(name, kind) for name, kind in _COLUMNS]
-        for name in self.tensors:
-            array = getattr(self, name)
+        for name, array in self._tensors().items():
             fields.append(_tensor_field(name, array))
             columns.append(_tensor_column(array))
         schema = pa.schema(fields, metadata={"siftstream": self.topic, "version": "1", **self._notes()})
@@ -98,20 +106,23 @@ class MicroBatch:
         ids, uris = table.column("sample_id").to_pylist(), table.column("uri").to_pylist()
         if not all(ids) or not all(uris):
             raise SchemaError(f"{cls.topic}: a sample without id or URI")
-        tensors: dict[str, Any] = {}
-        for name in cls.tensors:
-            field = table.schema.field(name)
-            shape = tuple(int(n) for n in (field.metadata or {})[b"shape"].decode().split(",") if n)
-            values = table.column(name).flatten().to_numpy(zero_copy_only=True)
-            tensors[name] = values.reshape((table.num_rows, *shape))
         return cls(
             sample_ids=ids,
             uris=uris,
             event_times=table.column("event_time").to_numpy(),
             metadata=[dict(pairs or ()) for pairs in table.column("metadata").to_pylist()],
-            **tensors,
+            **cls._read_tensors(table),
             **cls._read_notes(notes),
         )
+
+    def _tensors(self) -> dict[str, np.ndarray]:
+        """The arrays [B, ...] by column."""
+        raise NotImplementedError
+
+    @classmethod
+    def _read_tensors(cls, table: pa.RecordBatch) -> dict[str, Any]:
+        """The same, back from Arrow, as arguments of the class."""
+        raise NotImplementedError
 
     def _notes(self) -> dict[str, str]:
         return {}
@@ -124,17 +135,33 @@ class MicroBatch:
 
 @dataclass(frozen=True, eq=False)
 class Features(MicroBatch):
-    """Model-ready inputs, as fetch made them.
+    """Model-ready inputs, as fetch made them: one array a name that the model reads.
 
-    >>> batch = Features(["a"], ["file:///a.png"], np.zeros(1), [{}], np.zeros((1, 1, 8, 8), np.uint8))
-    >>> Features.decode(batch.encode()).inputs.shape
+    >>> batch = Features(["a"], ["file:///a.png"], np.zeros(1), [{}],
+    ...     {"image": np.zeros((1, 1, 8, 8), np.uint8)}, [bytes(32)])
+    >>> Features.decode(batch.encode()).inputs["image"].shape
     (1, 1, 8, 8)
     """
 
     topic: ClassVar[str] = "features"
-    tensors: ClassVar[tuple[str, ...]] = ("inputs",)
 
-    inputs: np.ndarray  # [B, ...] uint8 for images
+    inputs: Mapping[str, np.ndarray]  # [B, ...] each; images are uint8 [B, channels, height, width]
+    contents: Sequence[bytes]  # sha256 of the bytes that each sample was made of
+
+    def _tensors(self) -> dict[str, np.ndarray]:
+        hashes = np.frombuffer(b"".join(self.contents), np.uint8).reshape(len(self), _HASH)
+        return {"content_sha256": hashes, **{_INPUT + name: array for name, array in self.inputs.items()}}
+
+    @classmethod
+    def _read_tensors(cls, table: pa.RecordBatch) -> dict[str, Any]:
+        names = [name for name in table.schema.names if name.startswith(_INPUT)]
+        hashes = _tensor(table, "content_sha256")
+        if not names or hashes.shape[1:] != (_HASH,) or hashes.dtype != np.uint8:
+            raise SchemaError("features: no input array, or content hashes that are not 32 bytes each")
+        return {
+            "inputs": {name.removeprefix(_INPUT): _tensor(table, name) for name in names},
+            "contents": [row.tobytes() for row in hashes],
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,12 +175,18 @@ class Scores(MicroBatch):
     """
 
     topic: ClassVar[str] = "scores"
-    tensors: ClassVar[tuple[str, ...]] = ("probs", "embeddings")
 
     probs: np.ndarray  # [B, M, C] float32, each row sums to 1
     embeddings: np.ndarray  # [B, D] float16
     model_version: str
     encoder: str  # sha256 of the encoder that made the embeddings
+
+    def _tensors(self) -> dict[str, np.ndarray]:
+        return {"probs": self.probs, "embeddings": self.embeddings}
+
+    @classmethod
+    def _read_tensors(cls, table: pa.RecordBatch) -> dict[str, Any]:
+        return {name: _tensor(table, name) for name in ("probs", "embeddings")}
 
     def _notes(self) -> dict[str, str]:
         return {"model_version": self.model_version, "encoder": self.encoder}

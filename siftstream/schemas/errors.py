@@ -45,7 +45,14 @@ class StrategyError(SiftError):
 
 
 class UnavailableError(SiftError):
-    """Something outside is away for now; the same input may work later."""
+    """Something outside is away for now; the same input may work later.
+
+    `retry_after` holds the seconds that it asked us to wait, where it said so.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class EmitTimeout(UnavailableError):

@@ -233,6 +233,30 @@ class VersionStatus(StrEnum):
     FAILED = "failed"
 
 
+class ModelInput(BaseModel):
+    """One input of an encoder: shape of a sample (null: any size there) and dtype.
+
+    >>> print(ModelInput(shape=(3, None, None), dtype="uint8"))
+    uint8 3xanyxany
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    shape: tuple[int | None, ...]
+    dtype: str = Field(description="NumPy's name of it, such as uint8 or float32.")
+
+    def __str__(self) -> str:
+        return f"{self.dtype} {'x'.join(str(n or 'any') for n in self.shape) or 'scalar'}"
+
+    def reads(self, shape: tuple[int, ...], dtype: str) -> bool:
+        """Tell whether samples of this shape and dtype fit."""
+        return (
+            dtype == self.dtype
+            and len(shape) == len(self.shape)
+            and all(n in (None, m) for n, m in zip(self.shape, shape, strict=True))
+        )
+
+
 class ModelVersion(Event):
     """One trained model: an encoder and a head by hash, and the verdict on it.
 
@@ -251,6 +275,9 @@ class ModelVersion(Event):
     reason: str = Field(default="", description="One sentence: why this verdict.")
     encoder: Artifact | None = None
     head: Artifact | None = None
+    inputs: dict[str, ModelInput] = Field(
+        default_factory=dict, description="What the encoder reads, by name; empty: not told."
+    )
     parent: str | None = None
     trainer: str | None = None
     trained_on: int = Field(default=0, ge=0, description="Labels in the training slice.")

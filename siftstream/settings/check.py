@@ -1,13 +1,14 @@
 """What the models alone cannot check: names of strategies and transforms, and files."""
 
 from siftstream.agents.fetch.transforms import make_transform
+from siftstream.schemas.arrays import Specs
 from siftstream.schemas.errors import ConfigError, StrategyError
 from siftstream.settings.root import Settings
 from siftstream.strategies import get_strategy
 
 
-def check(settings: Settings) -> tuple[int, ...]:
-    """Return the shape of the transform's output, if all is well.
+def check(settings: Settings) -> Specs:
+    """Return what the transform makes, if all is well.
 
     Raises:
         ConfigError: a strategy or transform is unknown or refuses its parameters, or a file is not there.
@@ -22,4 +23,4 @@ def check(settings: Settings) -> tuple[int, ...]:
         except StrategyError as error:
             raise ConfigError(f"select.strategy.{setting}: {error}") from error
     settings.kafka.ssl_context()
-    return make_transform(settings.transform).shape
+    return make_transform(settings.transform).specs

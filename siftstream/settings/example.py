@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from siftstream.agents.fetch.transforms.settings import BUILT_IN
 from siftstream.settings.root import Settings
 
 WIDTH = 100
@@ -31,6 +32,8 @@ def _lines(model: BaseModel, indent: str) -> list[str]:
         if isinstance(value, BaseModel):
             lines += ["", *_comment(summary(type(value)), indent), f"{indent}{name}:"]
             lines += _lines(value, indent + "  ")
+            if name == "transform":
+                lines += _other_transforms()
         else:
             lines += [
                 *([] if indent else [""]),
@@ -38,6 +41,24 @@ def _lines(model: BaseModel, indent: str) -> list[str]:
                 f"{indent}{name}: {_flow(value)}",
             ]
     return lines
+
+
+def _other_transforms() -> list[str]:
+    """The settings of the other kinds, as comments: only one kind can stand there."""
+    lines = [""]
+    for kind, model in BUILT_IN.items():
+        if kind != "image":
+            about = f"Instead, kind `{kind}`. {summary(model)}"
+            lines += [*_comment(about, ""), "#transform:", f"#  kind: {kind}"]
+            for name, field in model.model_fields.items():
+                if name != "kind":
+                    lines += [*_comment(description(field), "#  "), f"#  {name}: {_default(field)}".rstrip()]
+            lines.append("")
+    return lines[:-1]
+
+
+def _default(field: FieldInfo) -> str:
+    return "" if field.is_required() else _flow(field.get_default(call_default_factory=True))
 
 
 def summary(model: type[BaseModel]) -> str:

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 
+from siftstream.agents.fetch.transforms.settings import BUILT_IN, PlugInSettings
 from siftstream.schemas.errors import ConfigError
 from siftstream.settings.root import Settings
 
@@ -54,13 +55,13 @@ def settings_from(values: dict[str, Any], source: str = "settings") -> Settings:
 def _sentence(error: ValidationError, environment: Mapping[str, Any], source: str) -> str:
     """Say what is wrong, where, and what to do."""
     first = error.errors(include_url=False, include_input=False)[0]
-    path = [str(part) for part in first["loc"]]
+    path, section = _without_tag([str(part) for part in first["loc"]])
     where = ".".join(path) or "the file"
     if _has(environment, path):
         source, where = "environment", variable_of(path)
     what = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        near = get_close_matches(path[-1], _names_beside(path), n=1)
+        near = get_close_matches(path[-1], list((section or _section(path)).model_fields), n=1)
         what = "is not a setting" + (f"; did you mean {near[0]}?" if near else "")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"{source}: {where}: {what}{more}; `siftstream config init` shows every setting"
@@ -83,19 +84,23 @@ def _has(values: Any, path: Sequence[str]) -> bool:
     return bool(path)
 
 
-def _names_beside(path: Sequence[str]) -> list[str]:
+def _without_tag(path: Sequence[str]) -> tuple[list[str], type[BaseModel] | None]:
+    """Leave out the kind that pydantic names behind `transform`; return its settings too."""
+    if path[:1] == ["transform"] and len(path) > 1:
+        return [path[0], *path[2:]], BUILT_IN.get(path[1], PlugInSettings)
+    return list(path), None
+
+
+def _section(path: Sequence[str]) -> type[BaseModel]:
     """The settings of the section in which an unknown one stands."""
     section: type[BaseModel] = Settings
     for part in path[:-1]:
         field = section.model_fields.get(part)
-        if (
-            field is None
-            or not isinstance(field.annotation, type)
-            or not issubclass(field.annotation, BaseModel)
-        ):
-            return []
-        section = field.annotation
-    return list(section.model_fields)
+        kind = field.annotation if field is not None else None
+        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+            return BaseModel
+        section = kind
+    return section
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -7,12 +7,13 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from siftstream.agents.consensus.settings import ConsensusSettings
-from siftstream.agents.fetch.settings import FetchSettings, TransformSettings
+from siftstream.agents.fetch.settings import FetchSettings
+from siftstream.agents.fetch.transforms.settings import ImageSettings, TransformSettings
 from siftstream.agents.retrain.settings import RetrainSettings
 from siftstream.agents.select.settings import SelectSettings
 from siftstream.connectors.settings import OracleSettings
 from siftstream.models.settings import ModelSettings
-from siftstream.streams.settings import KafkaSettings, PipelineSettings
+from siftstream.streams.settings import KafkaSettings, MetricsSettings, PipelineSettings
 
 
 class Settings(BaseSettings):
@@ -32,13 +33,14 @@ class Settings(BaseSettings):
         min_length=2,
         description="Names of the classes, in the order of the model's outputs.",
     )
-    transform: TransformSettings = TransformSettings()
+    transform: TransformSettings = ImageSettings()
     fetch: FetchSettings = FetchSettings()
     model: ModelSettings = ModelSettings()
     select: SelectSettings = SelectSettings()
     consensus: ConsensusSettings = ConsensusSettings()
     retrain: RetrainSettings = RetrainSettings()
     oracle: OracleSettings = OracleSettings()
+    metrics: MetricsSettings = MetricsSettings()
     state: Path = Field(
         default=Path(".siftstream"), description="Folder of caches and logs; nothing there is needed again."
     )

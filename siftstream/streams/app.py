@@ -47,6 +47,16 @@ class StageApp(faust.App):
         """Let `close` run when the app has stopped: views and readers have connections of their own."""
         self._closing = [*getattr(self, "_closing", []), close]
 
+    def first(self, check: Callable[[], Awaitable[None]]) -> None:
+        """Let `check` run before anything is read; what it raises ends the start."""
+        self._first = [*getattr(self, "_first", []), check]
+
+    async def on_first_start(self) -> None:
+        """Check what must hold before the first record."""
+        for check in getattr(self, "_first", []):
+            await check()
+        await super().on_first_start()
+
     async def on_shutdown(self) -> None:
         """Close what the stage opened."""
         await super().on_shutdown()

@@ -133,3 +133,18 @@ class PipelineSettings(BaseModel):
         'siftstream.infer'
         """
         return f"{self.name or 'siftstream'}.{stage}"
+
+
+class MetricsSettings(BaseModel):
+    """Where a worker shows its metrics."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port of `/metrics` (Prometheus); 0: none. Where several workers share a machine each"
+        " takes the next free one of 64 and says so in its log.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address on which `/metrics` listens.")

@@ -5,9 +5,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from siftstream.models import providers
-from siftstream.models.cnn import cnn_onnx, layers, spare_encoder, spare_weights
+from siftstream.models.cnn import cnn_onnx, layers, spare_cnn, spare_weights
 from siftstream.models.encoder import Encoder
 from siftstream.models.settings import ModelSettings
+from siftstream.schemas import ModelInput
 from siftstream.schemas.errors import InferenceError, ModelError
 
 CPU = ("cpu",)
@@ -30,53 +31,52 @@ def images(count: int = 4, shape: tuple[int, ...] = (1, 8, 8)) -> np.ndarray:
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 4), (1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 48, 20), (3, 64, 64)])
-def test_the_spare_encoder_reads_images_of_every_size(shape: tuple[int, int, int]) -> None:
-    encoder = Encoder(spare_encoder(shape, dim=16), providers=CPU)
-    assert encoder.input_shape == shape
-    assert encoder.input_dtype == np.uint8
+def test_the_spare_cnn_reads_images_of_every_size(shape: tuple[int, int, int]) -> None:
+    encoder = Encoder(spare_cnn(shape, dim=16), providers=CPU)
+    assert encoder.inputs == {"input": ModelInput(shape=shape, dtype="uint8")}
     assert encoder.dim == 16
     assert encoder.embed(images(3, shape)).shape == (3, 16)
 
 
-def test_the_spare_encoder_is_the_same_bytes_for_the_same_seed() -> None:
-    assert spare_encoder((1, 8, 8), seed=3) == spare_encoder((1, 8, 8), seed=3)
-    assert spare_encoder((1, 8, 8), seed=3) != spare_encoder((1, 8, 8), seed=4)
+def test_the_spare_cnn_is_the_same_bytes_for_the_same_seed() -> None:
+    assert spare_cnn((1, 8, 8), seed=3) == spare_cnn((1, 8, 8), seed=3)
+    assert spare_cnn((1, 8, 8), seed=3) != spare_cnn((1, 8, 8), seed=4)
 
 
-def test_the_spare_encoder_puts_like_images_near_each_other() -> None:
+def test_the_spare_cnn_puts_like_images_near_each_other() -> None:
     rng = np.random.default_rng(0)
     originals = rng.integers(0, 256, (20, 1, 8, 8))
     noisy = np.clip(originals + rng.integers(-10, 11, originals.shape), 0, 255)
-    encoder = Encoder(spare_encoder((1, 8, 8)), providers=CPU)
+    encoder = Encoder(spare_cnn((1, 8, 8)), providers=CPU)
     ours, theirs = encoder.embed(originals.astype(np.uint8)), encoder.embed(noisy.astype(np.uint8))
     distances = np.linalg.norm(ours[:, None] - theirs[None], axis=2)
     assert (distances.argmin(axis=1) == np.arange(20)).all()
 
 
 def test_brightness_and_contrast_do_not_matter_because_the_graph_normalises() -> None:
-    encoder = Encoder(spare_encoder((1, 8, 8)), providers=CPU)
+    encoder = Encoder(spare_cnn((1, 8, 8)), providers=CPU)
     dark = images() // 4
     np.testing.assert_allclose(encoder.embed(dark), encoder.embed(dark * 3 + 40), atol=0.02)
 
 
 def test_a_blank_image_has_a_finite_embedding() -> None:
-    encoder = Encoder(spare_encoder((1, 8, 8)), providers=CPU)
+    encoder = Encoder(spare_cnn((1, 8, 8)), providers=CPU)
     assert np.isfinite(encoder.embed(np.full((1, 1, 8, 8), 255, np.uint8))).all()
 
 
 def test_a_sample_is_embedded_the_same_alone_and_in_a_batch() -> None:
-    encoder = Encoder(spare_encoder((1, 8, 8)), providers=CPU)
+    encoder = Encoder(spare_cnn((1, 8, 8)), providers=CPU)
     batch = images(16)
     alone = np.concatenate([encoder.embed(batch[at : at + 1]) for at in range(16)])
     np.testing.assert_allclose(encoder.embed(batch), alone, atol=1e-4)
 
 
 def test_an_empty_batch_is_no_error() -> None:
-    assert Encoder(spare_encoder((1, 8, 8)), providers=CPU).embed(images(0)).shape == (0, 64)
+    assert Encoder(spare_cnn((1, 8, 8)), providers=CPU).embed(images(0)).shape == (0, 64)
 
 
 def test_inputs_of_another_shape_are_refused_in_one_sentence() -> None:
-    encoder = Encoder(spare_encoder((1, 8, 8)), providers=CPU)
+    encoder = Encoder(spare_cnn((1, 8, 8)), providers=CPU)
     with pytest.raises(InferenceError, match=r"\[1, 9, 8\] a sample, \[1, 8, 8\] expected"):
         encoder.embed(images(2, (1, 9, 8)))
     with pytest.raises(InferenceError, match="do not fit together"):
@@ -85,7 +85,7 @@ def test_inputs_of_another_shape_are_refused_in_one_sentence() -> None:
 
 def test_inputs_of_another_type_are_refused() -> None:
     with pytest.raises(InferenceError, match="type float64, uint8 expected"):
-        Encoder(spare_encoder((1, 8, 8)), providers=CPU).embed(np.zeros((1, 1, 8, 8)))
+        Encoder(spare_cnn((1, 8, 8)), providers=CPU).embed(np.zeros((1, 1, 8, 8)))
 
 
 def test_an_embedding_that_is_not_finite_names_the_sample() -> None:
@@ -116,7 +116,7 @@ def test_what_is_no_encoder_is_refused(onnx: bytes, reason: str) -> None:
 
 def test_an_unknown_provider_is_named() -> None:
     with pytest.raises(ModelError, match="'gpu' is not one of tensorrt, cuda, cpu"):
-        Encoder(spare_encoder((1, 8, 8)), providers=("gpu",))
+        Encoder(spare_cnn((1, 8, 8)), providers=("gpu",))
 
 
 def test_cuda_is_not_asked_for_where_no_device_answers(monkeypatch: pytest.MonkeyPatch) -> None:

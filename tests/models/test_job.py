@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siftstream.models.settings import TrainSettings
-from siftstream.models.training.job import INPUTS, Job, Report, read_report, write_report
+from siftstream.models.training.job import Job, Report, read_report, write_report
 from siftstream.schemas import Slice
 from siftstream.schemas.errors import TrainingError
 
@@ -20,13 +20,14 @@ def job(slices: tuple[Slice, ...] = (Slice.TRAIN, Slice.HOLDOUT, Slice.AUDIT, Sl
     count = len(slices)
     inputs = np.arange(count * 4, dtype=np.uint8).reshape(count, 1, 2, 2)
     targets = np.arange(count, dtype=np.int64) % 2
-    return Job(inputs, targets, np.full(count, 0.5, np.float32), slices, CLASSES, TrainSettings(), b"onnx")
+    weights = np.full(count, 0.5, np.float32)
+    return Job({"image": inputs}, targets, weights, slices, CLASSES, TrainSettings(), b"onnx")
 
 
 def test_a_job_survives_the_journey(tmp_path: Path) -> None:
     job().write(tmp_path / "new")
     back = Job.read(tmp_path / "new")
-    assert (back.inputs == job().inputs).all()
+    assert (back.inputs["image"] == job().inputs["image"]).all()
     assert (back.targets == job().targets).all()
     assert (back.weights == job().weights).all()
     assert back.where(Slice.TRAIN).tolist() == [0, 3]
@@ -51,7 +52,7 @@ def test_no_row_is_both_learned_from_and_judged_on(slices: list[Slice]) -> None:
         ({"weights": np.zeros(4, np.float32)}, "must be positive"),
         ({"weights": np.array([1, 1, 1, -1], np.float32)}, "must be positive"),
         ({"weights": np.array([1, 1, 1, np.nan], np.float32)}, "must be positive"),
-        ({"inputs": np.zeros((4, 1, 2, 2), np.float32)}, r"reads uint8 images .* makes float32 \[1, 2, 2\]"),
+        ({"inputs": {"image": np.zeros((4, 1, 2, 2), np.float32)}}, "makes image float32 1x2x2"),
         ({"settings": TrainSettings(mode="head"), "frozen": None}, "needs the encoder"),
     ],
 )
@@ -62,7 +63,7 @@ def test_what_cannot_be_trained_on_is_refused(wrong: dict[str, object], reason: 
 
 def test_a_pickle_in_the_place_of_an_array_is_refused(tmp_path: Path) -> None:
     job().write(tmp_path)
-    np.save(tmp_path / INPUTS, np.array([{"evil": 1}], dtype=object), allow_pickle=True)
+    np.save(tmp_path / "inputs-0.npy", np.array([{"evil": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(TrainingError, match="cannot be read"):
         Job.read(tmp_path)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from siftstream.models.cnn import spare_encoder
+from siftstream.models.cnn import spare_cnn
 from siftstream.models.encoder import Encoder
 from siftstream.models.head import Head
 from siftstream.models.judge import judge, measure
@@ -13,7 +13,7 @@ from siftstream.models.loaded import LoadedModel
 from siftstream.models.settings import GateSettings
 from siftstream.schemas import VersionStatus
 
-ENCODER = Encoder(spare_encoder((1, 8, 8), dim=4), providers=("cpu",))
+ENCODER = Encoder(spare_cnn((1, 8, 8), dim=4), providers=("cpu",))
 INPUTS = np.random.default_rng(0).integers(0, 256, (100, 1, 8, 8)).astype(np.uint8)
 TARGETS = np.array([0] * 80 + [1] * 20)
 
@@ -41,7 +41,7 @@ def test_members_are_judged_by_their_mean() -> None:
 
 
 def test_a_better_candidate_goes_live_and_the_figures_say_why() -> None:
-    verdict = judge(always(0), always(1, "v0"), INPUTS, TARGETS, GateSettings())
+    verdict = judge(always(0), always(1, "v0"), {"image": INPUTS}, TARGETS, GateSettings())
     assert verdict.status is VersionStatus.LIVE
     assert verdict.reason == "Passed: accuracy 0.800 on 100 samples, live v0 0.200."
     assert (verdict.metrics["accuracy"], verdict.metrics["live_accuracy"]) == (0.8, 0.2)
@@ -50,32 +50,32 @@ def test_a_better_candidate_goes_live_and_the_figures_say_why() -> None:
 @pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "log_loss"])
 def test_a_worse_candidate_is_rejected_by_every_metric(metric: str) -> None:
     gate = GateSettings.model_validate({"metric": metric})
-    verdict = judge(always(1), always(0, "v0"), INPUTS, TARGETS, gate)
+    verdict = judge(always(1), always(0, "v0"), {"image": INPUTS}, TARGETS, gate)
     assert verdict.status is VersionStatus.REJECTED
     assert verdict.reason.startswith("Worse than live by")
 
 
 def test_a_loss_within_the_tolerance_passes() -> None:
     gate = GateSettings(tolerance=0.6)
-    assert judge(always(1), always(0), INPUTS, TARGETS, gate).status is VersionStatus.LIVE
+    assert judge(always(1), always(0), {"image": INPUTS}, TARGETS, gate).status is VersionStatus.LIVE
 
 
 def test_with_too_few_samples_it_goes_live_unjudged_and_says_so() -> None:
-    verdict = judge(always(1), always(0), INPUTS[:10], TARGETS[:10], GateSettings(min_judged=50))
+    verdict = judge(always(1), always(0), {"image": INPUTS[:10]}, TARGETS[:10], GateSettings(min_judged=50))
     assert verdict.status is VersionStatus.LIVE
     assert verdict.reason.startswith("Not judged: 50 samples are needed")
 
 
 def test_without_any_sample_there_is_nothing_to_judge() -> None:
-    verdict = judge(always(1), always(0), INPUTS[:0], TARGETS[:0], GateSettings())
+    verdict = judge(always(1), always(0), {"image": INPUTS[:0]}, TARGETS[:0], GateSettings())
     assert verdict.reason == "Not judged: no held-out or audit sample yet."
 
 
 def test_the_first_of_its_line_passes() -> None:
-    verdict = judge(always(1), None, INPUTS, TARGETS, GateSettings())
+    verdict = judge(always(1), None, {"image": INPUTS}, TARGETS, GateSettings())
     assert verdict.reason == "First of its line: accuracy 0.200 on 100 samples."
 
 
 def test_without_promotion_what_passes_stays_a_candidate() -> None:
     gate = GateSettings(promote=False)
-    assert judge(always(0), always(1), INPUTS, TARGETS, gate).status is VersionStatus.CANDIDATE
+    assert judge(always(0), always(1), {"image": INPUTS}, TARGETS, gate).status is VersionStatus.CANDIDATE

@@ -8,20 +8,22 @@ import numpy as np
 import pytest
 
 from siftstream.models.artifacts import ArtifactStore
-from siftstream.models.cnn import spare_encoder
+from siftstream.models.cnn import spare_cnn
 from siftstream.models.encoder import Encoder
 from siftstream.models.head import Head
 from siftstream.models.loaded import LoadedModel
 from siftstream.models.settings import ModelSettings
 from siftstream.schemas import ModelVersion, VersionStatus
+from siftstream.schemas.arrays import ArraySpec
 from siftstream.schemas.errors import ModelError
 
 SETTINGS = ModelSettings(providers=("cpu",), dim=8)
 SHAPE = (1, 8, 8)
+SPECS = {"image": ArraySpec(SHAPE, np.dtype(np.uint8))}
 
 
 def publish(store: ArtifactStore, *, members: int = 2, dim: int = 8, classes: int = 3) -> ModelVersion:
-    encoder = store.put(spare_encoder(SHAPE, dim=8), ".onnx")
+    encoder = store.put(spare_cnn(SHAPE, dim=8), ".onnx")
     head = store.put(Head.uniform(members, dim, classes).to_bytes(), ".safetensors")
     return ModelVersion(
         line="main",
@@ -40,7 +42,7 @@ def store(tmp_path: Path) -> ArtifactStore:
 
 def test_a_published_version_predicts(store: ArtifactStore) -> None:
     version = publish(store)
-    model = LoadedModel.load(version, store, SETTINGS, classes=["a", "b", "c"], input_shape=SHAPE)
+    model = LoadedModel.load(version, store, SETTINGS, classes=["a", "b", "c"], specs=SPECS)
     probs, emb = model.predict(np.zeros((5, *SHAPE), np.uint8))
     assert (probs.shape, emb.shape) == ((5, 2, 3), (5, 8))
     assert (model.version, model.encoder.sha256) == ("v1", version.encoder and version.encoder.sha256)
@@ -54,7 +56,7 @@ def test_a_version_with_the_same_encoder_borrows_its_session(store: ArtifactStor
 
 
 def test_the_spare_model_thinks_every_class_equally_likely() -> None:
-    model = LoadedModel.spare(SHAPE, ["a", "b", "c", "d"], SETTINGS)
+    model = LoadedModel.spare(SPECS, ["a", "b", "c", "d"], SETTINGS)
     probs, _ = model.predict(np.zeros((2, *SHAPE), np.uint8))
     assert (probs == 0.25).all()
 
@@ -81,14 +83,13 @@ def test_a_version_of_other_classes_than_the_pipeline_is_refused(store: Artifact
 
 
 def test_a_version_of_another_input_shape_is_refused(store: ArtifactStore) -> None:
-    with pytest.raises(
-        ModelError, match=r"reads inputs of shape \[1, 8, 8\], the transform makes \[3, 8, 8\]"
-    ):
-        LoadedModel.load(publish(store), store, SETTINGS, input_shape=(3, 8, 8))
+    specs = {"image": ArraySpec((3, 8, 8), np.dtype(np.uint8))}
+    with pytest.raises(ModelError, match="reads input uint8 1x8x8, the transform makes image uint8 3x8x8;"):
+        LoadedModel.load(publish(store), store, SETTINGS, specs=specs)
 
 
 def test_an_encoder_and_a_head_that_do_not_fit_make_no_model() -> None:
-    encoder = Encoder(spare_encoder(SHAPE, dim=8), providers=("cpu",))
+    encoder = Encoder(spare_cnn(SHAPE, dim=8), providers=("cpu",))
     with pytest.raises(ModelError, match="different versions"):
         LoadedModel("v1", ("a",), encoder, Head.uniform(1, 4, 1))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from siftstream.models.cnn import spare_encoder
+from siftstream.models.cnn import spare_cnn
 from siftstream.models.encoder import Encoder
 from siftstream.models.head import Head
 from siftstream.models.settings import TrainSettings
@@ -39,7 +39,8 @@ def bars(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def job(settings: TrainSettings = FAST, count: int = 60, held: int = 20, frozen: bytes | None = None) -> Job:
     inputs, targets = bars(count + held)
     slices = (Slice.TRAIN,) * count + (Slice.HOLDOUT, Slice.AUDIT) * (held // 2)
-    return Job(inputs, targets, np.ones(len(inputs), np.float32), slices, CLASSES, settings, frozen)
+    weights = np.ones(len(inputs), np.float32)
+    return Job({"image": inputs}, targets, weights, slices, CLASSES, settings, frozen)
 
 
 LEAVES = "import pathlib; folder = pathlib.Path(input()); (folder / 'report.json').write_text('%s')"
@@ -74,7 +75,7 @@ def test_the_parent_of_a_training_run_never_imports_torch() -> None:
 
 async def test_a_frozen_encoder_gets_a_committee_of_heads_and_a_spare_child_is_reused(tmp_path: Path) -> None:
     settings = FAST.model_copy(update={"mode": "head", "members": 3, "calibrate_from": 30})
-    frozen = spare_encoder(SHAPE)
+    frozen = spare_cnn(SHAPE)
     job(settings, held=0, frozen=frozen).write(tmp_path)
     async with Trainer() as trainer:
         await trainer.warm()
@@ -89,12 +90,12 @@ async def test_a_frozen_encoder_gets_a_committee_of_heads_and_a_spare_child_is_r
 
 def test_held_out_samples_change_nothing_but_the_temperature(tmp_path: Path) -> None:
     ours = job()
-    inputs, targets = ours.inputs.copy(), ours.targets.copy()
+    inputs, targets = ours.inputs["image"].copy(), ours.targets.copy()
     held = ours.where(Slice.HOLDOUT, Slice.AUDIT)
     inputs[held], targets[held] = 0, 1 - targets[held]
     folders = [tmp_path / "ours", tmp_path / "other"]
     ours.write(folders[0])
-    replace(ours, inputs=inputs, targets=targets).write(folders[1])
+    replace(ours, inputs={"image": inputs}, targets=targets).write(folders[1])
     code = (
         "import sys, pathlib; from siftstream.models.training.run_job import run_job\n"
         "for folder in sys.argv[1:]: run_job(pathlib.Path(folder), print)"

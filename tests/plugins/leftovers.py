@@ -25,6 +25,7 @@ ENVIRONMENT_OF_LIBRARIES = {
     "PYTEST_CURRENT_TEST",
     "KMP_DUPLICATE_LIB_OK",  # threadpoolctl, when scikit-learn is first imported
     "KMP_INIT_AT_FORK",
+    "TOKENIZERS_PARALLELISM",  # the text transform: its own threads are enough
     "TORCHINDUCTOR_CACHE_DIR",  # torch, when its compiler is first imported
 }
 KEPT_COMMANDS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")  # live as long as Python

@@ -1,4 +1,4 @@
-"""What fetch may load, how hard it tries, how it packs micro-batches, and the shape of what it makes."""
+"""What fetch may load, how hard it tries, what it keeps, and how it packs micro-batches."""
 
 from typing import Annotated, Literal
 
@@ -7,6 +7,25 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from siftstream.schemas import MAX_SAMPLES
 
 Scheme = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*$")]
+
+
+class CacheSettings(BaseModel):
+    """The disk cache of loaded objects: fetch, retraining and re-scoring read through the same one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_bytes: int = Field(
+        default=1024**3,
+        ge=0,
+        description="Most bytes on disk, the least recently used go first; 0: no cache.",
+    )
+    folder: str = Field(default="", description="Where it lies; empty: `cache` in the folder `state`.")
+    fresh: float = Field(
+        default=3600.0,
+        ge=0,
+        description="Seconds for which a copy is used without asking its server; after that it is asked"
+        " whether the copy still holds (ETag, Last-Modified), where it can tell.",
+    )
 
 
 class FetchSettings(BaseModel):
@@ -30,10 +49,22 @@ class FetchSettings(BaseModel):
     )
     allow_private_addresses: tuple[str, ...] = Field(
         default=(),
-        description="Host names (or literal addresses) that http may reach although they are private,"
-        " loopback or link-local, such as `minio.internal`. Every other such address is refused.",
+        description="Host names (or literal addresses) that http, ftp and sftp may reach although they are"
+        " private, loopback or link-local, such as `minio.internal`. Every other such address is refused. A"
+        " driver that connects by itself (smb, webhdfs) reaches no host that is not named here.",
     )
     in_flight: int = Field(default=256, ge=1, description="Loads at once in one worker.")
+    in_flight_bytes: int = Field(
+        default=256 * 1024 * 1024,
+        ge=1,
+        description="Bytes of loaded objects that one worker holds at once, until they are transformed;"
+        " loads beyond it wait. One object more may be held, whatever its size.",
+    )
+    in_hand: int = Field(
+        default=2048,
+        ge=1,
+        description="Samples read from Kafka and not finished, in one worker; more are not read before.",
+    )
     per_host: int = Field(default=16, ge=1, description="Loads at once from one host or bucket.")
     timeout: float = Field(
         default=60.0,
@@ -67,34 +98,25 @@ class FetchSettings(BaseModel):
     linger: float = Field(
         default=0.2, ge=0, description="Seconds the oldest sample of a micro-batch may wait for others."
     )
-    decode_threads: int = Field(default=2, ge=1, description="Threads that decode and resize.")
+    decode_threads: int = Field(
+        default=2, ge=1, description="Threads that read local files, decode and transform."
+    )
+    max_archive_depth: int = Field(
+        default=1,
+        ge=0,
+        description="Archives within archives that a URI may reach into (`zip://member::URI`); 0: none.",
+    )
+    dedup: Literal["none", "id", "content"] = Field(
+        default="id",
+        description="What is passed on once within the horizon, in one worker: the same `sample_id`, with"
+        " `content` also the same bytes under another URI; `none` passes everything on.",
+    )
+    dedup_horizon: int = Field(
+        default=100_000, ge=1, description="How many samples back a duplicate is recognised."
+    )
+    cache: CacheSettings = Field(default=CacheSettings(), description="The disk cache of loaded objects.")
 
     @field_validator("schemes", "allow_private_addresses", mode="before")
     @classmethod
     def _lower(cls, values: object) -> object:
         return [str(v).lower() for v in values] if isinstance(values, list | tuple) else values
-
-
-class TransformSettings(BaseModel):
-    """The transform: what bytes become before the model sees them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: str = Field(
-        default="image",
-        description="Name of the transform: `image`, or a plug-in's (`siftstream.transforms`).",
-    )
-    height: int = Field(default=32, ge=1, le=8192, description="Height of the output, in pixels.")
-    width: int = Field(default=32, ge=1, le=8192, description="Width of the output, in pixels.")
-    channels: Literal[1, 3] = Field(default=3, description="1 for grey, 3 for RGB.")
-    resize: Literal["squash", "pad", "crop"] = Field(
-        default="squash",
-        description="`squash` ignores the aspect ratio; `pad` fits the whole image in and fills with black;"
-        " `crop` fills the output and cuts what stands over, around the centre.",
-    )
-    max_pixels: int = Field(
-        default=64_000_000,
-        ge=1,
-        le=178_956_970,  # Pillow's own limit
-        description="Largest image, in pixels before resizing; larger ones are refused unread.",
-    )

@@ -9,6 +9,7 @@ from siftstream.models.artifacts import ArtifactStore
 from siftstream.models.loaded import LoadedModel
 from siftstream.models.settings import ModelSettings
 from siftstream.schemas import ModelVersion
+from siftstream.schemas.arrays import Specs
 from siftstream.schemas.errors import ModelError, UnavailableError
 from siftstream.streams.app import StageApp
 
@@ -18,17 +19,15 @@ log = getLogger(__name__)
 class LiveModel:
     """Holds the newest live version of a line; before any, a random-initialised spare."""
 
-    def __init__(
-        self, app: StageApp, settings: ModelSettings, classes: Sequence[str], input_shape: tuple[int, ...]
-    ) -> None:
+    def __init__(self, app: StageApp, settings: ModelSettings, classes: Sequence[str], specs: Specs) -> None:
         self._settings = settings
         self._classes = tuple(classes)
-        self._input_shape = input_shape
+        self._specs = specs
         self._store = ArtifactStore.open(settings.artifacts)
         self._arrived = asyncio.Event()
         self._versions = Versions(app, settings.line, lambda _: self._arrived.set())
         self._app = app
-        self.model = LoadedModel.spare(input_shape, self._classes, settings)
+        self.model = LoadedModel.spare(specs, self._classes, settings)
 
     async def begin(self) -> None:
         """Load what is live before the first batch, then follow in the background."""
@@ -59,5 +58,5 @@ class LiveModel:
     def _load(self, version: ModelVersion) -> LoadedModel:
         return LoadedModel.load(
             version, self._store, self._settings, classes=self._classes,
-            input_shape=self._input_shape, previous=self.model,
+            specs=self._specs, previous=self.model,
         )  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 
 from siftstream.agents.infer.live import LiveModel
 from siftstream.schemas import Features, Scores
+from siftstream.schemas.arrays import joined
 from siftstream.schemas.errors import InferenceError
 from siftstream.streams.app import StageApp
 from siftstream.streams.record import Outgoing, Record
@@ -27,7 +28,7 @@ def attach(app: StageApp, live: LiveModel) -> None:
         batches = decoded(Features, records, work)
         if batches:
             model = live.model  # the same one for the whole batch
-            inputs = np.concatenate([batch.inputs for _, batch in batches])
+            inputs = joined([batch.inputs for _, batch in batches])
             predict = asyncio.get_running_loop().run_in_executor(runner, model.predict, inputs)
             probs, embeddings = await predict
             if not (np.isfinite(probs).all() and np.isfinite(embeddings).all()):

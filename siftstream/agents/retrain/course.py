@@ -10,19 +10,19 @@ from time import monotonic
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from siftstream.agents.retrain.samples import Samples
 from siftstream.agents.retrain.settings import RetrainSettings
 from siftstream.models.artifacts import ArtifactStore
-from siftstream.models.cnn import spare_encoder
 from siftstream.models.encoder import Encoder
 from siftstream.models.head import Head
 from siftstream.models.judge import judge
 from siftstream.models.loaded import LoadedModel
 from siftstream.models.settings import ModelSettings
+from siftstream.models.spare import spare_encoder
 from siftstream.models.training import ENCODER, HEAD, Job, Report, Trainer
 from siftstream.schemas import ModelVersion, Slice, TrainingLabel, VersionStatus
+from siftstream.schemas.arrays import Arrays, rows
 from siftstream.schemas.errors import ModelError, SiftError, UnavailableError
 
 log = getLogger(__name__)
@@ -93,24 +93,25 @@ class Course:
         self, name: str, folder: Path, labels: Sequence[TrainingLabel], live: ModelVersion | None
     ) -> dict[str, Any]:
         usable, inputs = await self._samples.of([label for label in labels if label.label in self._classes])
-        standing = await asyncio.to_thread(self._standing, live, inputs.shape[1:])
+        standing = await asyncio.to_thread(self._standing, live)
         job = self._job(usable, inputs, standing)
         await asyncio.to_thread(job.write, folder)
         report = await self._trainer.train(folder, self._settings.train.timeout)
         return await asyncio.to_thread(self._judged, name, folder, job, report, standing)
 
-    def _standing(self, live: ModelVersion | None, shape: tuple[int, ...]) -> "Standing":
+    def _standing(self, live: ModelVersion | None) -> "Standing":
         """The model that a candidate follows: the live one, else the untrained spare."""
+        specs = self._samples.specs
         if live is None or live.encoder is None:
-            return Standing(None, spare_encoder(shape, self._model.seed, self._model.dim))
+            return Standing(None, spare_encoder(specs, self._model.seed, self._model.dim))
         try:
-            model = LoadedModel.load(live, self._store, self._model, classes=self._classes, input_shape=shape)
+            model = LoadedModel.load(live, self._store, self._model, classes=self._classes, specs=specs)
         except ModelError as error:  # of other classes or inputs: nothing to be compared with
             log.warning("the live model is no measure for the next: %s", error)
-            return self._standing(None, shape)
+            return self._standing(None)
         return Standing(model, self._store.get(live.encoder))
 
-    def _job(self, usable: Sequence[TrainingLabel], inputs: NDArray[Any], standing: Standing) -> Job:
+    def _job(self, usable: Sequence[TrainingLabel], inputs: Arrays, standing: Standing) -> Job:
         place = {name: number for number, name in enumerate(self._classes)}
         head_only = self._settings.train.mode == "head"
         return Job(
@@ -131,11 +132,14 @@ class Course:
         encoder = Encoder(onnx, threads=self._model.threads, providers=self._model.providers)
         candidate = LoadedModel(name, self._classes, encoder, Head.from_bytes(head))
         kept = job.where(Slice.HOLDOUT, Slice.AUDIT)
-        verdict = judge(candidate, standing.model, job.inputs[kept], job.targets[kept], self._settings.gate)
+        verdict = judge(
+            candidate, standing.model, rows(job.inputs, kept), job.targets[kept], self._settings.gate
+        )
         figures = {"temperature": report.temperature, "onnx_difference": report.onnx_difference,
                    "train_seconds": report.seconds, "train_peak_mb": report.peak_mb}  # fmt: skip
         return {
             "status": verdict.status, "reason": verdict.reason, "trained_on": report.trained_on,
             "metrics": {**verdict.metrics, **figures},
             "encoder": self._store.put(onnx, ".onnx"), "head": self._store.put(head, ".safetensors"),
+            "inputs": encoder.inputs,
         }  # fmt: skip

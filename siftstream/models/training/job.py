@@ -1,7 +1,8 @@
 """A training run as a folder: what the parent writes, and what the child leaves. No pickle anywhere.
 
-In: inputs.npy [N, ...], targets.npy [N] int64, weights.npy [N] float32, slices.npy [N] uint8, job.json, and
-in head mode frozen.onnx. Out: encoder.onnx (full mode), head.safetensors, report.json.
+In: inputs-0.npy [N, ...] and so on, one an input of the model, targets.npy [N] int64, weights.npy [N]
+float32, slices.npy [N] uint8, job.json, and in head mode frozen.onnx. Out: encoder.onnx (full mode),
+head.safetensors, report.json.
 """
 
 import json
@@ -16,10 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from siftstream.models.settings import TrainSettings
 from siftstream.schemas import Slice
+from siftstream.schemas.arrays import Arrays, ArraySpec, described
 from siftstream.schemas.errors import TrainingError
 
 SLICES = (Slice.TRAIN, Slice.HOLDOUT, Slice.AUDIT)  # their places are the codes in slices.npy
-INPUTS, TARGETS, WEIGHTS, CODES = "inputs.npy", "targets.npy", "weights.npy", "slices.npy"
+TARGETS, WEIGHTS, CODES = "targets.npy", "weights.npy", "slices.npy"
 JOB, REPORT, HEAD, ENCODER, FROZEN = (
     "job.json",
     "report.json",
@@ -33,6 +35,7 @@ class JobSpec(BaseModel):
     """job.json: all that is not an array."""
 
     classes: tuple[str, ...] = Field(min_length=2)
+    inputs: tuple[str, ...] = Field(min_length=1, description="Names of the arrays inputs-0.npy and so on.")
     settings: TrainSettings
 
 
@@ -60,7 +63,7 @@ class Report(BaseModel):
 class Job:
     """Labels to learn from; `slices` says which of them may be trained on."""
 
-    inputs: NDArray[np.generic]
+    inputs: Arrays
     targets: NDArray[np.int64]
     weights: NDArray[np.float32]
     slices: tuple[Slice, ...] | NDArray[np.uint8]
@@ -71,7 +74,7 @@ class Job:
     def where(self, *wanted: Slice) -> NDArray[np.intp]:
         """Return the rows of these slices.
 
-        >>> job = Job(np.zeros((2, 4)), np.zeros(2, np.int64), np.ones(2, np.float32),
+        >>> job = Job({"row": np.zeros((2, 4))}, np.zeros(2, np.int64), np.ones(2, np.float32),
         ...     (Slice.TRAIN, Slice.AUDIT), ("a", "b"), TrainSettings())
         >>> job.where(Slice.TRAIN).tolist()
         [0]
@@ -88,7 +91,7 @@ class Job:
         self.check()
         folder.mkdir(parents=True, exist_ok=True)
         arrays = {
-            INPUTS: self.inputs,
+            **{_file(number): array for number, array in enumerate(self.inputs.values())},
             TARGETS: self.targets.astype(np.int64),
             WEIGHTS: self.weights.astype(np.float32),
             CODES: _codes(self.slices),
@@ -97,7 +100,7 @@ class Job:
             np.save(folder / name, array, allow_pickle=False)
         if self.frozen is not None:
             (folder / FROZEN).write_bytes(self.frozen)
-        spec = JobSpec(classes=self.classes, settings=self.settings)
+        spec = JobSpec(classes=self.classes, inputs=tuple(self.inputs), settings=self.settings)
         (folder / JOB).write_text(spec.model_dump_json(indent=2))
 
     @classmethod
@@ -109,7 +112,10 @@ class Job:
         """
         try:
             spec = JobSpec.model_validate_json((folder / JOB).read_bytes())
-            inputs = np.load(folder / INPUTS, mmap_mode="r", allow_pickle=False)
+            inputs = {
+                name: np.load(folder / _file(number), mmap_mode="r", allow_pickle=False)
+                for number, name in enumerate(spec.inputs)
+            }
             targets, weights, codes = (
                 np.load(folder / name, allow_pickle=False) for name in (TARGETS, WEIGHTS, CODES)
             )
@@ -120,13 +126,28 @@ class Job:
         job.check()
         return job
 
+    def images(self) -> NDArray[np.generic]:
+        """Return the one array [N, channels, height, width] uint8 that mode 'full' reads.
+
+        Raises:
+            TrainingError: the inputs are none.
+        """
+        arrays = list(self.inputs.values())
+        if len(arrays) != 1 or arrays[0].dtype != np.uint8 or arrays[0].ndim != 4:
+            specs = {name: ArraySpec(a.shape[1:], a.dtype) for name, a in self.inputs.items()}
+            raise TrainingError(
+                "training job: mode 'full' reads uint8 images [channels, height, width], the transform makes"
+                f" {described(specs)}; use mode 'head' with an encoder for it"
+            )
+        return arrays[0]
+
     def check(self) -> None:
         """Refuse what cannot be trained on.
 
         Raises:
             TrainingError: as `write` says.
         """
-        lengths = {len(self.inputs), len(self.targets), len(self.weights), len(self.slices)}
+        lengths = {len(a) for a in (*self.inputs.values(), self.targets, self.weights, self.slices)}
         if len(lengths) != 1:
             raise TrainingError(
                 f"training job: inputs, targets, weights and slices of lengths {sorted(lengths)}"
@@ -138,13 +159,14 @@ class Job:
             raise TrainingError(f"training job: a target outside the {len(self.classes)} classes")
         if self.weights.min() < 0 or not self.weights[train].sum() > 0:
             raise TrainingError("training job: label weights must be positive numbers")
-        if self.settings.mode == "full" and (self.inputs.dtype != np.uint8 or self.inputs.ndim != 4):
-            raise TrainingError(
-                "training job: mode 'full' reads uint8 images [channels, height, width], the transform makes"
-                f" {self.inputs.dtype} {list(self.inputs.shape[1:])}; use mode 'head' with an encoder for it"
-            )
+        if self.settings.mode == "full":
+            self.images()
         if self.settings.mode == "head" and self.frozen is None:
             raise TrainingError("training job: mode 'head' needs the encoder that stays frozen")
+
+
+def _file(number: int) -> str:
+    return f"inputs-{number}.npy"
 
 
 def _codes(slices: Sequence[Slice] | NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -16,6 +16,7 @@ from siftstream.models.training.fit import Fitted, Progress, fit_full, fit_heads
 from siftstream.models.training.job import ENCODER, HEAD, Job, Report
 from siftstream.models.training.net import Cnn, normalise
 from siftstream.schemas import Slice
+from siftstream.schemas.arrays import Arrays, rows
 from siftstream.schemas.errors import TrainingError
 
 _BATCH = 256
@@ -58,24 +59,25 @@ def run_job(folder: Path, progress: Progress) -> Report:
     )
 
 
-def embed(encoder: Encoder, inputs: NDArray[np.generic], rows: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Return the embeddings [len(rows), D] of these rows, a batch at a time."""
-    parts = [encoder.embed(inputs[rows[at : at + _BATCH]]) for at in range(0, len(rows), _BATCH)]
+def embed(encoder: Encoder, inputs: Arrays, which: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Return the embeddings [len(which), D] of these rows, a batch at a time."""
+    parts = [encoder.embed(rows(inputs, which[at : at + _BATCH])) for at in range(0, len(which), _BATCH)]
     return np.concatenate(parts) if parts else np.zeros((0, encoder.dim), np.float32)
 
 
 def _full(
     job: Job, train: NDArray[np.intp], folder: Path, progress: Progress
 ) -> tuple[Fitted, Encoder, float]:
-    inputs = np.asarray(job.inputs[train])
+    images = job.images()
+    inputs = np.asarray(images[train])
     fitted = fit_full(
         inputs, job.targets[train], job.weights[train], len(job.classes), job.settings, progress
     )
     assert fitted.weights is not None
     assert fitted.net is not None
-    onnx = cnn_onnx(fitted.weights, job.inputs.shape[1:])
+    onnx = cnn_onnx(fitted.weights, images.shape[1:])
     encoder = Encoder(onnx, threads=job.settings.threads, providers=("cpu",))
-    difference = onnx_difference(encoder, fitted.net, job.inputs[:_CHECKED])
+    difference = onnx_difference(encoder, fitted.net, images[:_CHECKED])
     (folder / ENCODER).write_bytes(onnx)
     return fitted, encoder, difference
 

@@ -1,105 +1,45 @@
 """http: against a real server on loopback that delays, drops, lies and redirects."""
 
 import asyncio
-import gzip
 import socket
 import traceback
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
-from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.test_utils import TestServer
 
 from siftstream.agents.fetch.loaders.addresses import GuardedResolver, is_public, literal_address
+from siftstream.agents.fetch.loaders.base import Loaded
 from siftstream.agents.fetch.loaders.http import HttpLoader
 from siftstream.agents.fetch.settings import FetchSettings
 from siftstream.schemas.errors import LoadError, RefusedError, UnavailableError
+from tests.agents.fetch.servers import BODY, DATE, SECRET, Wanted, Web, web_server
 
-SECRET = "s3cr3tT0ken"
-BODY = b"0123456789" * 100
 Load = Callable[..., Awaitable[bytes]]
-
-
-async def ok(request: web.Request) -> web.Response:
-    return web.Response(body=BODY)
-
-
-async def echo(request: web.Request) -> web.Response:
-    return web.json_response({"raw": request.raw_path, "auth": request.headers.get("Authorization")})
-
-
-async def status(request: web.Request) -> web.Response:
-    return web.Response(status=int(request.match_info["code"]), text=SECRET)
-
-
-async def redirect(request: web.Request) -> web.Response:
-    raise web.HTTPFound(request.query["to"])
-
-
-async def around(request: web.Request) -> web.Response:
-    left = int(request.match_info["left"])
-    raise web.HTTPFound(f"/around/{left - 1}" if left else "/ok")
-
-
-async def stall(request: web.Request) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Length": "1000"})
-    await response.prepare(request)
-    await response.write(b"x")
-    await asyncio.Event().wait()
-    return response
-
-
-async def endless(request: web.Request) -> web.StreamResponse:
-    response = web.StreamResponse()
-    await response.prepare(request)
-    try:
-        while True:
-            await response.write(b"x" * 65536)
-    except ConnectionError:
-        return response
-
-
-async def drop(request: web.Request) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Length": "1000"})
-    await response.prepare(request)
-    await response.write(b"x" * 500)
-    assert request.transport is not None
-    request.transport.close()
-    return response
-
-
-async def claims(request: web.Request) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Length": "999999999999"})
-    await response.prepare(request)
-    await response.write(b"x")
-    return response
-
-
-async def squeezed(request: web.Request) -> web.Response:
-    return web.Response(body=gzip.compress(b"\0" * 1_000_000), headers={"Content-Encoding": "gzip"})
+Open = Callable[..., HttpLoader]
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[TestServer]:
-    app = web.Application()
-    app.add_routes(
-        [web.get(f"/{f.__name__}", f) for f in (ok, redirect, stall, endless, drop, claims, squeezed)]
-    )
-    app.add_routes([web.get("/echo/{tail:.*}", echo), web.get("/status/{code}", status)])
-    app.add_routes([web.get("/around/{left}", around)])
-    async with TestServer(app, shutdown_timeout=0) as running:
+async def web() -> AsyncIterator[Web]:
+    async with web_server() as running:
         yield running
 
 
+def opened(**settings: Any) -> HttpLoader:
+    settings = {"allow_private_addresses": ["127.0.0.1"], "max_bytes": 100_000, **settings}
+    return HttpLoader(FetchSettings.model_validate(settings))
+
+
 @pytest.fixture
-def load(server: TestServer) -> Load:
+def load(web: Web) -> Load:
     async def loads(uri: str, **settings: Any) -> bytes:
-        settings = {"allow_private_addresses": ["127.0.0.1"], "max_bytes": 100_000, **settings}
-        async with HttpLoader(FetchSettings.model_validate(settings)) as loader:
-            return await loader.load(uri if uri.startswith("http") else str(server.make_url("/")) + uri)
+        async with opened(**settings) as loader:
+            loaded = await loader.load(uri if uri.startswith("http") else web.uri(uri), Wanted())
+            assert loaded is not None
+            return loaded.data
 
     return loads
 
@@ -108,13 +48,50 @@ async def test_an_object_is_loaded(load: Load) -> None:
     assert await load("ok") == BODY
 
 
-async def test_a_signed_url_is_sent_as_it_was_written(load: Load, server: TestServer) -> None:
+async def test_a_signed_url_is_sent_as_it_was_written(load: Load, web: Web) -> None:
     assert b'"/echo/a%7Eb%2Fc?X-Sig=a%2Bb%7E&z"' in await load("echo/a%7Eb%2Fc?X-Sig=a%2Bb%7E&z")
     assert b"%C3%A9%20x" in await load("echo/é x")
-    assert b"Basic YW5uOnB3" in await load(f"http://ann:pw@127.0.0.1:{server.port}/echo/")
+    assert b"Basic YW5uOnB3" in await load(f"http://ann:pw@127.0.0.1:{web.server.port}/echo/")
 
 
-@pytest.mark.parametrize("code", [400, 401, 403, 404, 410, 501, 304, 799])
+async def test_loads_one_after_another_share_a_connection(web: Web) -> None:
+    async with opened() as loader:
+        for page in ("ok", "status/404", "ok", "tagged"):
+            try:
+                await loader.load(web.uri(page), Wanted())
+            except LoadError:
+                pass
+    assert len(web.requests) == 4
+    assert len(web.peers) == 1
+
+
+async def test_a_connection_that_the_server_closed_while_idle_is_replaced(web: Web) -> None:
+    async with opened() as loader:
+        await loader.load(web.uri("ok"), Wanted())
+        for request in web.requests:
+            assert request.protocol is not None
+            request.protocol.force_close()
+        assert await loader.load(web.uri("ok"), Wanted()) == Loaded(BODY)
+
+
+@pytest.mark.parametrize(
+    ("page", "validator"), [("tagged", 'etag:"one"'), ("dated", f"date:{DATE}"), ("ok", "")]
+)
+async def test_what_the_server_says_of_this_version_comes_along(web: Web, page: str, validator: str) -> None:
+    async with opened() as loader:
+        assert await loader.load(web.uri(page), Wanted()) == Loaded(BODY, validator)
+
+
+@pytest.mark.parametrize(("page", "known"), [("tagged", 'etag:"one"'), ("dated", f"date:{DATE}")])
+async def test_a_copy_that_still_holds_is_not_sent_again(web: Web, page: str, known: str) -> None:
+    async with opened() as loader:
+        assert await loader.load(web.uri(page), Wanted(known)) is None
+        newer = await loader.load(web.uri(page), Wanted(known.replace("one", "two").replace("2026", "2025")))
+        assert newer is not None
+        assert newer.data == BODY
+
+
+@pytest.mark.parametrize("code", [204, 206, 400, 401, 403, 404, 410, 501, 304, 799])
 async def test_a_final_status_is_a_load_error(load: Load, code: int) -> None:
     with pytest.raises(LoadError, match=f"HTTP {code}"):
         await load(f"status/{code}")
@@ -122,8 +99,37 @@ async def test_a_final_status_is_a_load_error(load: Load, code: int) -> None:
 
 @pytest.mark.parametrize("code", [408, 425, 429, 500, 502, 503, 504])
 async def test_a_passing_status_may_be_tried_again(load: Load, code: int) -> None:
-    with pytest.raises(UnavailableError, match=f"HTTP {code}"):
+    with pytest.raises(UnavailableError, match=f"HTTP {code}") as caught:
         await load(f"status/{code}")
+    assert caught.value.retry_after is None
+
+
+async def test_a_server_that_failed_twice_then_answers(web: Web) -> None:
+    async with opened() as loader:
+        for _ in range(2):
+            with pytest.raises(UnavailableError, match="HTTP 500"):
+                await loader.load(web.uri("flaky/2"), Wanted())
+        assert await loader.load(web.uri("flaky/2"), Wanted()) == Loaded(BODY)
+
+
+@pytest.mark.parametrize(
+    ("query", "low", "high"),
+    [("after=7", 7, 7), ("after=0", 0, 0), ("in=90", 85, 91), ("in=-90", 0, 0)],
+)
+async def test_the_wait_that_a_server_asks_for_is_passed_on(
+    load: Load, query: str, low: float, high: float
+) -> None:
+    with pytest.raises(UnavailableError, match="HTTP 429") as caught:
+        await load(f"limited?{query}")
+    assert caught.value.retry_after is not None
+    assert low <= caught.value.retry_after <= high
+
+
+@pytest.mark.parametrize("value", ["soon", "-5", "1.5", "", "99999999999", "Thu, 99 Jan 2026 00:00:00 GMT"])
+async def test_a_wait_that_is_none_is_left_out(load: Load, value: str) -> None:
+    with pytest.raises(UnavailableError) as caught:
+        await load(f"limited?after={value}")
+    assert caught.value.retry_after is None
 
 
 async def test_silence_in_the_body_ends_after_the_chunk_timeout(load: Load) -> None:
@@ -131,15 +137,83 @@ async def test_silence_in_the_body_ends_after_the_chunk_timeout(load: Load) -> N
         await load("stall", chunk_timeout=0.1)
 
 
-async def test_a_body_cut_short_is_no_body(load: Load) -> None:
+async def test_silence_instead_of_an_answer_ends_after_the_chunk_timeout(load: Load) -> None:
+    with pytest.raises(UnavailableError, match=r"nothing came for 0\.1 s"):
+        await load("delayed", chunk_timeout=0.1)
+
+
+@pytest.mark.parametrize("page", ["drop", "hang_up"])
+async def test_a_body_cut_short_is_no_body(load: Load, page: str) -> None:
     with pytest.raises(UnavailableError, match="broke off"):
-        await load("drop")
+        await load(page)
 
 
-@pytest.mark.parametrize("page", ["endless", "claims", "squeezed"])
+@pytest.mark.parametrize("page", ["endless", "claims", "squeezed", "bomb"])
 async def test_a_body_too_large_is_refused_whatever_its_length_says(load: Load, page: str) -> None:
     with pytest.raises(RefusedError, match=r"larger than fetch\.max_bytes"):
         await load(page)
+
+
+async def test_more_bytes_than_announced_never_answer_the_next_request(web: Web) -> None:
+    async with opened() as loader:
+        assert await loader.load(web.uri("understates"), Wanted()) == Loaded(BODY[:10])
+        for _ in range(3):
+            assert await loader.load(web.uri("ok"), Wanted()) == Loaded(BODY)
+
+
+async def test_a_bomb_never_inflates_beyond_the_limit_in_memory(web: Web) -> None:
+    limit = 4_000_000
+    async with opened(max_bytes=limit) as loader:
+        await loader.load(web.uri("ok"), Wanted())
+        tracemalloc.start()
+        try:
+            with pytest.raises(RefusedError, match="larger"):
+                await loader.load(web.uri("bomb"), Wanted())
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < limit + 8_000_000  # the server's own side is in this process too
+
+
+async def test_gzip_is_undone_and_what_nobody_reads_is_said(load: Load, web: Web) -> None:
+    assert await load("zipped") == BODY
+    assert "gzip" in web.requests[0].headers["Accept-Encoding"]
+    with pytest.raises(LoadError, match="content encoding 'compress' is not one of gzip"):
+        await load("encoded/compress")
+    with pytest.raises(UnavailableError, match="broke off"):
+        await load("encoded/gzip")
+
+
+@pytest.mark.parametrize("page", ["ok", "zipped", "squeezed"])
+async def test_memory_is_asked_for_before_bytes_are_held(web: Web, page: str) -> None:
+    want = Wanted()
+    async with opened(max_bytes=2_000_000) as loader:
+        loaded = await loader.load(web.uri(page), want)
+    assert loaded is not None
+    assert len(loaded.data) <= sum(want.asked) <= max(len(loaded.data) + 300_000, len(BODY))
+    if page == "ok":
+        assert want.asked == [len(BODY)]
+
+
+async def test_a_load_waits_while_there_is_no_room_and_ends_when_it_is_cancelled(web: Web) -> None:
+    class Full(Wanted):
+        def __init__(self) -> None:
+            super().__init__()
+            self.reached = asyncio.Event()
+
+        async def room_for(self, size: int) -> None:
+            self.reached.set()
+            await asyncio.Event().wait()
+
+    want = Full()
+    async with opened() as loader:
+        task = asyncio.create_task(loader.load(web.uri("ok"), want))
+        async with asyncio.timeout(5):
+            await want.reached.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await loader.load(web.uri("ok"), Wanted()) == Loaded(BODY)
 
 
 async def test_redirects_are_followed_and_counted(load: Load) -> None:
@@ -165,16 +239,16 @@ async def test_redirects_are_followed_and_counted(load: Load) -> None:
         "http://10.0.0.1/",
     ],
 )
-async def test_a_redirect_to_an_address_inside_is_refused(load: Load, server: TestServer, to: str) -> None:
-    target = to.format(port=server.port)
+async def test_a_redirect_to_an_address_inside_is_refused(load: Load, web: Web, to: str) -> None:
+    target = to.format(port=web.server.port)
     with pytest.raises(RefusedError, match=r"allow_private_addresses|written in full"):
         await load(f"redirect?to={target}")
     with pytest.raises(RefusedError):
         await load(target)
 
 
-async def test_a_host_allowed_by_name_is_reached(load: Load, server: TestServer) -> None:
-    uri = f"http://LOCALHOST:{server.port}/ok"
+async def test_a_host_allowed_by_name_is_reached(load: Load, web: Web) -> None:
+    uri = f"http://LOCALHOST:{web.server.port}/ok"
     assert await load(uri, allow_private_addresses=["Localhost"]) == BODY
     with pytest.raises(RefusedError, match="127"):
         await load("ok", allow_private_addresses=["localhost"])
@@ -186,11 +260,11 @@ async def test_a_redirect_out_of_the_web_is_refused(load: Load, to: str) -> None
         await load(f"redirect?to={to}")
 
 
-async def test_a_redirect_to_a_scheme_that_is_not_allowed_is_refused(server: TestServer) -> None:
+async def test_a_redirect_to_a_scheme_that_is_not_allowed_is_refused(web: Web) -> None:
     settings = FetchSettings(schemes=("https",), allow_private_addresses=("127.0.0.1",))
     async with HttpLoader(settings) as loader:
         with pytest.raises(RefusedError, match=r"http: not a scheme of fetch\.schemes"):
-            await loader.load(str(server.make_url("/ok")))
+            await loader.load(web.uri("ok"), Wanted())
 
 
 async def test_a_closed_port_and_an_unknown_host(load: Load) -> None:
@@ -211,12 +285,10 @@ async def test_what_is_no_url_is_a_load_error(load: Load, uri: str) -> None:
 @pytest.mark.parametrize(
     "page", ["status/404", "status/500", "drop", "endless", "redirect?to=http://10.0.0.1/?k=%s", "stall"]
 )
-async def test_no_error_nor_its_traceback_shows_credentials(
-    load: Load, server: TestServer, page: str
-) -> None:
+async def test_no_error_nor_its_traceback_shows_credentials(load: Load, web: Web, page: str) -> None:
     page = page.replace("%s", SECRET)
     mark = "&" if "?" in page else "?"
-    uri = f"http://ann:{SECRET}@127.0.0.1:{server.port}/{page}{mark}sig={SECRET}"
+    uri = f"http://ann:{SECRET}@127.0.0.1:{web.server.port}/{page}{mark}sig={SECRET}"
     with pytest.raises((LoadError, UnavailableError)) as caught:
         await load(uri, chunk_timeout=0.1)
     # the lines of this test's own frames are source text, not values

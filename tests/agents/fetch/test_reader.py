@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from siftstream.agents.fetch.loaders import Loader, Reader, loader_schemes, make_loaders, registry
+from siftstream.agents.fetch.loaders.base import Loaded, Want
 from siftstream.agents.fetch.settings import FetchSettings
 from siftstream.schemas.errors import ConfigError, LoadError, RefusedError, UnavailableError
 
@@ -35,7 +36,7 @@ class Scripted(Loader):
     async def close(self) -> None:
         self.open = False
 
-    async def load(self, uri: str) -> bytes:
+    async def load(self, uri: str, want: Want) -> Loaded | None:
         self.calls.append(uri)
         self.now += 1
         self.most = max(self.most, self.now)
@@ -43,14 +44,14 @@ class Scripted(Loader):
             await self.gate.wait()
             if self.errors:
                 raise self.errors.pop(0)
-            return uri.encode()
+            return Loaded(uri.encode())
         finally:
             self.now -= 1
 
 
 async def read(uri: str, *errors: Exception, settings: FetchSettings = QUICK) -> tuple[bytes, int]:
     loader = Scripted(settings, *errors)
-    async with Reader(settings, {"test": loader}) as reader:
+    async with Reader(settings, loaders={"test": loader}) as reader:
         return await reader.read(uri), len(loader.calls)
 
 
@@ -78,7 +79,7 @@ async def test_the_last_attempt_says_that_it_was_the_last() -> None:
 @pytest.mark.parametrize("error", [LoadError("404"), RefusedError("too large"), ConfigError("wrong")])
 async def test_a_lasting_failure_is_not_tried_again(error: Exception) -> None:
     loader = Scripted(QUICK, error)
-    async with Reader(QUICK, {"test": loader}) as reader:
+    async with Reader(QUICK, loaders={"test": loader}) as reader:
         with pytest.raises(type(error)):
             await reader.read("test://h/a")
     assert len(loader.calls) == 1
@@ -98,7 +99,7 @@ async def test_a_scheme_that_is_not_allowed_is_refused_without_its_secrets() -> 
 
 async def test_loaders_are_open_while_the_reader_is() -> None:
     loader = Scripted(QUICK)
-    async with Reader(QUICK, {"test": loader, "best": loader}):
+    async with Reader(QUICK, loaders={"test": loader, "best": loader}):
         assert loader.open
     assert not loader.open
 
@@ -107,7 +108,7 @@ async def test_loads_in_flight_are_bounded_in_all_and_by_host() -> None:
     settings = FetchSettings(schemes=("test",), in_flight=5, per_host=2)
     loader = Scripted(settings)
     loader.gate.clear()
-    async with Reader(settings, {"test": loader}) as reader, asyncio.TaskGroup() as group:
+    async with Reader(settings, loaders={"test": loader}) as reader, asyncio.TaskGroup() as group:
         for n in range(6):
             group.create_task(reader.read(f"test://slow/{n}"))
         await settle(loader, 2)
@@ -125,12 +126,12 @@ async def test_waiting_for_a_place_does_not_use_up_the_deadline() -> None:
     settings = FetchSettings(schemes=("test",), per_host=1, timeout=0.3)
     loader = Scripted(settings)
 
-    async def load_slowly(uri: str) -> bytes:
+    async def load_slowly(uri: str, want: Want) -> Loaded:
         await asyncio.sleep(0.12)
-        return uri.encode()
+        return Loaded(uri.encode())
 
     loader.load = load_slowly  # type: ignore[method-assign]
-    async with Reader(settings, {"test": loader}) as reader:
+    async with Reader(settings, loaders={"test": loader}) as reader:
         assert len(await asyncio.gather(*(reader.read(f"test://h/{n}") for n in range(4)))) == 4
 
 

@@ -1,7 +1,8 @@
-"""The address guard: HTTP connects to public addresses only, or to hosts that are allowed by name.
+"""The address guard: connections go to public addresses only, or to hosts that are allowed by name.
 
-The resolver checks exactly the addresses that the connector then connects to, and the connector checks
-literal addresses and the scheme of every request, redirects too: between check and use nothing is looked up.
+For HTTP the resolver checks exactly the addresses that the connector then connects to, and the connector
+checks literal addresses and the scheme of every request, redirects too; other loaders connect by
+`connect_guarded`. Between check and use nothing is looked up.
 """
 
 import re
@@ -14,7 +15,7 @@ from aiohttp import ClientRequest, ClientTimeout, DefaultResolver, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
 
-from siftstream.schemas.errors import RefusedError
+from siftstream.schemas.errors import LoadError, RefusedError, UnavailableError
 
 CLOUD_HOSTS: Final = frozenset({IPv4Address("168.63.129.16")})  # Azure's host agent, on a public address
 NAT64: Final = IPv6Network("64:ff9b::/96")
@@ -58,6 +59,38 @@ def _refusal(host: str) -> RefusedError:
         f"{host}: a private, loopback or link-local address;"
         " add the host to fetch.allow_private_addresses if it is meant"
     )
+
+
+def connect_guarded(host: str, port: int, allowed: Collection[str], timeout: float) -> socket.socket:
+    """Connect to the first address of `host` that answers, after every one of them is found public.
+
+    Raises:
+        RefusedError: an address is not public and the host is not in `allowed`.
+        LoadError, UnavailableError: the name has no address, or none answers.
+    """
+    trusted = host.lower().rstrip(".") in allowed
+    if not trusted:
+        literal_address(host)  # refuses numbers in disguise
+    try:
+        answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        again = isinstance(error, OSError) and error.errno == socket.EAI_AGAIN
+        raise (UnavailableError if again else LoadError)("the host name cannot be resolved") from None
+    addresses = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
+    if not trusted and not all(is_public(ip_address(found.partition("%")[0])) for found in addresses):
+        raise _refusal(host)
+    reason: OSError | None = None
+    for address in addresses:
+        try:
+            return socket.create_connection((address, port), timeout)
+        except OSError as error:
+            reason = error
+    words = (
+        f"no answer within {timeout:g} s"
+        if isinstance(reason, TimeoutError)
+        else str(reason and reason.strerror)
+    )
+    raise UnavailableError(f"no connection: {words}")
 
 
 class GuardedResolver(AbstractResolver):

@@ -1,24 +1,30 @@
 """data: URIs (RFC 2397): the bytes are in the URI itself, in base64 or percent-encoded."""
 
+import asyncio
 import base64
 import binascii
 import re
 from typing import ClassVar
 from urllib.parse import unquote_to_bytes
 
-from siftstream.agents.fetch.loaders.base import Loader
+from siftstream.agents.fetch.loaders.base import Loaded, LocalLoader, Want
 from siftstream.agents.fetch.loaders.redact import redact
 from siftstream.schemas.errors import LoadError, RefusedError
 
 _WHITESPACE = re.compile(rb"\s+")
 
 
-class DataLoader(Loader):
+class DataLoader(LocalLoader):
     """Decodes the payload of the URI."""
 
     schemes: ClassVar[tuple[str, ...]] = ("data",)
 
-    async def load(self, uri: str) -> bytes:
+    async def load(self, uri: str, want: Want) -> Loaded:
+        """Decode in a thread: a payload may be as large as a Kafka record."""
+        await want.room_for(len(uri))
+        return Loaded(await asyncio.to_thread(self.read, uri))
+
+    def read(self, uri: str) -> bytes:
         """Return the payload."""
         data = decode_data_uri(uri)
         if len(data) > self.settings.max_bytes:

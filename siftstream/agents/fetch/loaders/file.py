@@ -1,86 +1,92 @@
-"""Local files: `file:` URIs and bare paths, under the configured roots, read in threads."""
+"""Local files: `file:` URIs and bare paths, under the configured roots."""
 
 import asyncio
 import os
 import re
 import stat
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import ClassVar, Final
 from urllib.parse import unquote
 
-from siftstream.agents.fetch.loaders.base import Loader
+from siftstream.agents.fetch.loaders.base import Loaded, LocalLoader, Want
 from siftstream.agents.fetch.loaders.redact import redact
 from siftstream.agents.fetch.settings import FetchSettings
 from siftstream.schemas.errors import LoadError, RefusedError
 
-THREADS: Final = 8
+FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # opening a pipe must not wait for its writer
 _FILE_URI = re.compile(r"file:(?://(?P<host>[^/]*))?(?P<path>.*)", re.IGNORECASE | re.DOTALL)
 
 
-class FileLoader(Loader):
+class FileLoader(LocalLoader):
     """Reads regular files; pipes, devices and folders are refused."""
 
     schemes: ClassVar[tuple[str, ...]] = ("file",)
 
     def __init__(self, settings: FetchSettings) -> None:
         super().__init__(settings)
-        self.roots = tuple(Path(os.path.realpath(Path(root).expanduser())) for root in settings.file_roots)
-        self._threads: ThreadPoolExecutor | None = None
+        self.roots = tuple(os.path.realpath(os.path.expanduser(root)) for root in settings.file_roots)  # noqa: PTH111
+        self._limit = settings.max_bytes
 
-    async def start(self) -> None:
-        """Start the threads."""
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="fetch-file")
+    async def load(self, uri: str, want: Want) -> Loaded:
+        """Read the file in a thread, after there is room for as much as it holds now."""
+        await want.room_for(min(await asyncio.to_thread(_size_now, uri), self._limit))
+        return Loaded(await asyncio.to_thread(self.read, uri))
 
-    async def close(self) -> None:
-        """Wait for the reads under way and end the threads."""
-        if self._threads:
-            self._threads.shutdown(wait=True, cancel_futures=True)
-
-    async def load(self, uri: str) -> bytes:
-        """Return the file's bytes."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, uri)
-
-    def _read(self, uri: str) -> bytes:
+    def read(self, uri: str) -> bytes:
+        """Return the file's bytes: four system calls where no roots are set."""
         path = path_of(uri)
         try:
-            descriptor = self._open(uri, path)
+            descriptor = self._open_inside(uri, path) if self.roots else os.open(path, FLAGS)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not a path"
             raise LoadError(f"{redact(uri)}: {reason or 'cannot be opened'}") from None
         try:
-            return self._read_open(uri, descriptor)
+            found = os.fstat(descriptor)
+            size = found.st_size
+            if stat.S_ISREG(found.st_mode) and 0 < size <= self._limit:
+                data = os.read(descriptor, size + 1)
+                if len(data) == size:  # a byte more was asked for, so this is its end
+                    return data
+                return self._read_on(uri, descriptor, data)
+            self._check(uri, found)
+            return self._read_on(uri, descriptor, b"")
         except OSError as error:
             raise LoadError(f"{redact(uri)}: {error.strerror or 'cannot be read'}") from None
         finally:
             os.close(descriptor)
 
-    def _open(self, uri: str, path: str) -> int:
-        """Open the file; with roots, make sure that what is open is what was checked."""
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # opening a pipe must not wait for its writer
-        if not self.roots:
-            return os.open(path, flags)
-        real = Path(os.path.realpath(path, strict=True))
-        if not any(real.is_relative_to(root) for root in self.roots):
+    def _open_inside(self, uri: str, path: str) -> int:
+        """Open a file under the roots, and make sure that what is open is what was checked."""
+        real = os.path.realpath(path, strict=True)
+        if not any(real == root or real.startswith(root.rstrip("/") + "/") for root in self.roots):
             raise RefusedError(f"{redact(uri)}: lies outside the folders of fetch.file_roots")
-        descriptor = os.open(real, flags | os.O_NOFOLLOW)
+        descriptor = os.open(real, FLAGS | os.O_NOFOLLOW)
         now = os.path.realpath(real)
-        if now == str(real) and os.path.samestat(Path(now).stat(), os.fstat(descriptor)):
+        if now == real and os.path.samestat(os.stat(now), os.fstat(descriptor)):  # noqa: PTH116
             return descriptor
         os.close(descriptor)
         raise RefusedError(f"{redact(uri)}: a link on its path changed while it was opened")
 
-    def _read_open(self, uri: str, descriptor: int) -> bytes:
-        found = os.fstat(descriptor)
+    def _check(self, uri: str, found: os.stat_result) -> None:
         if stat.S_ISDIR(found.st_mode):
             raise LoadError(f"{redact(uri)}: is a folder; push its files instead")
         if not stat.S_ISREG(found.st_mode):
             raise RefusedError(f"{redact(uri)}: is no regular file")
-        limit = self.settings.max_bytes
-        data = b"" if found.st_size > limit else _read_up_to(descriptor, found.st_size, limit)
-        if max(found.st_size, len(data)) > limit:
-            raise RefusedError(f"{redact(uri)}: larger than fetch.max_bytes ({limit:,} bytes)")
-        return data
+        if found.st_size > self._limit:
+            raise self._too_large(uri)
+
+    def _read_on(self, uri: str, descriptor: int, begun: bytes) -> bytes:
+        """Read to the end; the file may grow or shrink meanwhile, and /proc says 0 for any size."""
+        chunks, size = [begun], len(begun)
+        while size <= self._limit:
+            chunk = os.read(descriptor, min(1 << 16, self._limit + 1 - size))
+            if not chunk:
+                return b"".join(chunks)
+            chunks.append(chunk)
+            size += len(chunk)
+        raise self._too_large(uri)
+
+    def _too_large(self, uri: str) -> RefusedError:
+        return RefusedError(f"{redact(uri)}: larger than fetch.max_bytes ({self._limit:,} bytes)")
 
 
 def path_of(uri: str) -> str:
@@ -88,25 +94,21 @@ def path_of(uri: str) -> str:
 
     >>> path_of("file:///data/my%20cat.png"), path_of("data/100%.png")
     ('/data/my cat.png', 'data/100%.png')
+
+    Raises:
+        LoadError: it names another host.
     """
     match = _FILE_URI.fullmatch(uri)
     if match is None:
         return uri
-    if match["host"] and match["host"].lower() != "localhost":
+    host, path = match.groups()
+    if host and host.lower() != "localhost":
         raise LoadError(f"{redact(uri)}: names another host; a file URI needs three slashes: file:///path")
-    return unquote(match["path"], errors="surrogateescape")
+    return unquote(path, errors="surrogateescape") if "%" in path else path
 
 
-def _read_up_to(descriptor: int, expected: int, limit: int) -> bytes:
-    """Read to the end, or one byte past `limit`; the file may grow, and /proc says 0 for any size."""
-    chunks: list[bytes] = []
-    size = 0
-    while size <= limit:
-        chunk = os.read(
-            descriptor, max(expected + 1 - size, 1 << 16) if expected < limit else limit + 1 - size
-        )
-        if not chunk:
-            break
-        chunks.append(chunk)
-        size += len(chunk)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+def _size_now(uri: str) -> int:
+    try:
+        return os.stat(path_of(uri)).st_size  # noqa: PTH116
+    except (OSError, ValueError):
+        return 0  # reading it says what is wrong

@@ -18,10 +18,15 @@ def redact(uri: str) -> str:
     'data:image/png,…'
     >>> redact("/data/cat.png")
     '/data/cat.png'
+    >>> redact("zip://a.png::https://ann:secret@host/c.zip?signature=0f")
+    'zip://a.png::https://…@host/c.zip?…'
     """
     match = _SCHEME.match(uri)
     scheme, slashes = (match[1].lower(), match[2]) if match else ("file", None)
     rest = uri[match.end() :] if match else uri
+    if scheme in ("zip", "tar") and "::" in rest:
+        member, _, inner = rest.partition("::")
+        return _printable(f"{scheme}://{redact(member)}::{redact(inner)}")
     if scheme == "data":
         media = _MEDIA_TYPE.match(rest)
         return f"data:{media[0] if media else ''},…"

@@ -1,175 +1,155 @@
 """Images: PNG, JPEG, WebP, GIF, TIFF, BMP, AVIF, JPEG 2000 and PPM to uint8 [channels, height, width].
 
-Upright by EXIF, first frame only, transparency on white, 16-bit grey scaled to 8. Pillow decodes; a plain
-JPEG goes through simplejpeg where it is installed, which is several times faster and lets other threads run.
+Upright by EXIF, first frame only, transparency on white, 16-bit grey scaled to 8. Shrinking averages over
+every pixel (no aliasing). What costs how much stands in docs/decisions/0008-decoding.md.
 """
 
-import importlib
-import io
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from siftstream.agents.fetch.settings import TransformSettings
-from siftstream.agents.fetch.transforms.base import Transform
+from siftstream.agents.fetch.transforms.base import Count, Transform, uncounted
+from siftstream.agents.fetch.transforms.pixels import (
+    FORMATS,
+    JPEG,
+    SIDEWAYS,
+    Picture,
+    Size,
+    read_any,
+    read_jpeg,
+    too_many_pixels,
+)
+from siftstream.agents.fetch.transforms.settings import ImageSettings
+from siftstream.schemas.arrays import ArraySpec
 from siftstream.schemas.errors import TransformError
 
 Pixels = NDArray[np.uint8]
 
-# Formats whose header tells the true size and whose decoder runs no other program (EPS would).
-FORMATS: Final = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000", "PPM")
-ORIENTATION: Final = 0x0112
+REDUCING_GAP: Final = 3.0  # shrinks by a whole factor first, down to this many times the output
+# EXIF orientation: step through the rows, step through the columns, whether the two change places then.
 UPRIGHT: Final = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+    1: (1, 1, False),
+    2: (1, -1, False),
+    3: (-1, -1, False),
+    4: (-1, 1, False),
+    5: (1, 1, True),
+    6: (-1, 1, True),
+    7: (-1, -1, True),
+    8: (1, -1, True),
 }
-OVERSIZE: Final = 2  # JPEGs are decoded at the smallest scale that is at least this many times the output
 
 
 class ImageTransform(Transform):
     """Decodes and resizes one image.
 
-    >>> transform = ImageTransform(TransformSettings(height=2, width=2, channels=1))
-    >>> transform(b"P5 2 2 255 " + bytes([0, 50, 100, 255])).tolist()
+    >>> transform = ImageTransform(ImageSettings(height=2, width=2, channels=1))
+    >>> transform(b"P5 2 2 255 " + bytes([0, 50, 100, 255]))["image"].tolist()
     [[[0, 50], [100, 255]]]
     """
 
-    def __init__(self, settings: TransformSettings) -> None:
-        super().__init__(settings)
+    Settings = ImageSettings
+    settings: ImageSettings
+
+    def __init__(self, settings: ImageSettings, count: Count = uncounted) -> None:
+        super().__init__(settings, count)
         Image.init()
         self._formats = [name for name in FORMATS if name in Image.OPEN]
-        self._jpeg = _simplejpeg()
+        self._shape = (settings.channels, settings.height, settings.width)
+        self._grey, self._most = settings.channels == 1, settings.max_pixels
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Channels, height, width."""
-        return self.settings.channels, self.settings.height, self.settings.width
+    def specs(self) -> dict[str, ArraySpec]:
+        """One array [channels, height, width] uint8; the encoder's graph normalises."""
+        return {self.settings.name: ArraySpec(self._shape, np.dtype(np.uint8))}
 
-    @property
-    def dtype(self) -> np.dtype[np.uint8]:
-        """Always uint8; the encoder's graph normalises."""
-        return np.dtype(np.uint8)
-
-    def __call__(self, data: bytes) -> Pixels:
-        """Decode, turn upright, flatten, resize."""
+    def __call__(self, data: bytes) -> dict[str, Pixels]:
+        """Decode, resize, turn upright."""
         try:
-            pixels = self._plain_jpeg(data)
-            if pixels is None:
-                pixels = np.asarray(self._resize(self._any_image(data)))
-            elif pixels.shape[:2] != self.shape[1:]:
-                pixels = np.asarray(self._resize(Image.fromarray(pixels)))
+            return {self.settings.name: self._drawn(self._read(data))}
         except TransformError:
             raise
         except (UnidentifiedImageError, EOFError):
             raise TransformError(_unknown(data)) from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-            raise self._too_many_pixels("more") from None
+            raise too_many_pixels("more", self._most) from None
         except Exception as error:  # decoders fail in every way on bytes made to harm
-            raise TransformError(
-                f"not a readable image: {str(error)[:200] or type(error).__name__}"
-            ) from error
-        return np.ascontiguousarray(pixels.reshape(*self.shape[1:], -1).transpose(2, 0, 1))
+            words = str(error)[:200] or type(error).__name__
+            raise TransformError(f"not a readable image: {words}") from error
 
-    def _plain_jpeg(self, data: bytes) -> Pixels | None:
-        """Decode a JPEG without EXIF to [height, width(, 3)]; None where Pillow has to look."""
-        if self._jpeg is None or data[:3] != b"\xff\xd8\xff" or b"Exif\0" in data:
-            return None
-        try:
-            height, width, colours, _ = self._jpeg.decode_jpeg_header(data)
-            if colours not in ("YCbCr", "Gray"):
-                return None
-            self._check_pixels(width, height)
-            pixels: Pixels = self._jpeg.decode_jpeg(
-                data,
-                colorspace="GRAY" if self.settings.channels == 1 else "RGB",
-                min_height=OVERSIZE * self.settings.height,
-                min_width=OVERSIZE * self.settings.width,
-            )
-        except ValueError:  # damaged or unusual: Pillow judges
-            return None
-        return pixels[..., 0] if pixels.shape[2] == 1 else pixels
+    def _read(self, data: bytes) -> Picture:
+        if data[:3] == JPEG:
+            picture = read_jpeg(data, self._needs, grey=self._grey, most=self._most)
+            if picture is not None:
+                return picture
+        return read_any(data, self._needs, self._formats, grey=self._grey, most=self._most)
 
-    def _any_image(self, data: bytes) -> Image.Image:
-        with Image.open(io.BytesIO(data), formats=self._formats) as image:
-            self._check_pixels(*image.size)
-            largest = OVERSIZE * max(self.settings.height, self.settings.width)
-            image.draft(None, (largest, largest))
-            image.load()
-            self._check_pixels(*image.size)
-            turn = UPRIGHT.get(_orientation(image))
-            flat = _flatten(image, "L" if self.settings.channels == 1 else "RGB")
-            return flat.transpose(turn) if turn is not None else flat
+    def _needs(self, width: int, height: int, orientation: int) -> Size:
+        """Return the size at which the whole picture is drawn, before it is turned."""
+        out_width, out_height = self._box(orientation)
+        if self.settings.resize == "squash" or (width, height) == (out_width, out_height):
+            return out_width, out_height
+        across, down = out_width / width, out_height / height
+        scale = min(across, down) if self.settings.resize == "pad" else max(across, down)
+        return max(1, round(width * scale)), max(1, round(height * scale))
 
-    def _resize(self, image: Image.Image) -> Image.Image:
-        width, height = self.settings.width, self.settings.height
-        if image.size == (width, height):
+    def _box(self, orientation: int) -> Size:
+        _, height, width = self._shape
+        return (width, height) if orientation < SIDEWAYS else (height, width)
+
+    def _drawn(self, picture: Picture) -> Pixels:
+        """Return the picture resized, turned and centred on the output."""
+        pixels = picture.pixels
+        if isinstance(pixels, Image.Image):
+            pixels = _eight_bits(self._resized(pixels, picture), grey=self._grey)
+        if picture.orientation != 1:
+            rows, columns, swapped = UPRIGHT[picture.orientation]
+            pixels = pixels[::rows, ::columns]
+            pixels = pixels.swapaxes(0, 1) if swapped else pixels
+        planes = pixels.transpose(2, 0, 1)
+        if planes.shape == self._shape:
+            return np.array(planes, order="C")  # always a copy: the output owns its memory
+        array = np.zeros(self._shape, np.uint8)
+        (to_y, from_y), (to_x, from_x) = map(_centred, self._shape[1:], planes.shape[1:])
+        array[:, to_y, to_x] = planes[:, from_y, from_x]
+        return array
+
+    def _resized(self, image: Image.Image, picture: Picture) -> Image.Image:
+        if image.size == picture.drawn:
             return image
-        if self.settings.resize == "squash":
-            return _scale(image, (width, height))
+        size = picture.drawn
+        width, height = picture.covers
+        left = top = 0.0
         if self.settings.resize == "crop":
-            scale = min(image.width / width, image.height / height)
-            left, top = (image.width - width * scale) / 2, (image.height - height * scale) / 2
-            box = (max(left, 0.0), max(top, 0.0), image.width - max(left, 0.0), image.height - max(top, 0.0))
-            return _scale(image, (width, height), box)
-        scale = min(width / image.width, height / image.height)
-        fitted = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        canvas = Image.new(image.mode, (width, height))
-        canvas.paste(_scale(image, fitted), ((width - fitted[0]) // 2, (height - fitted[1]) // 2))
-        return canvas
-
-    def _check_pixels(self, width: int, height: int) -> None:
-        if width * height > self.settings.max_pixels:
-            raise self._too_many_pixels(f"{width} x {height}")
-
-    def _too_many_pixels(self, found: str) -> TransformError:
-        return TransformError(f"too many pixels: {found}, allowed {self.settings.max_pixels:,} (max_pixels)")
+            size = self._box(picture.orientation)
+            scale = min(width / size[0], height / size[1])
+            left, top = max(0.0, width - size[0] * scale) / 2, max(0.0, height - size[1] * scale) / 2
+        gap = None if image.mode.startswith("I") else REDUCING_GAP
+        box = (left, top, width - left, height - top)
+        return image.resize(size, Image.Resampling.BILINEAR, box, gap)
 
 
-def _scale(
-    image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
-) -> Image.Image:
-    return image.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=3.0)
+def _centred(room: int, size: int) -> tuple[slice, slice]:
+    """Return where on the output, and which part of the picture: padded or cut around the centre."""
+    both = min(room, size)
+    to, start = (room - both) // 2, (size - both) // 2
+    return slice(to, to + both), slice(start, start + both)
 
 
-def _simplejpeg() -> Any:
-    try:
-        return importlib.import_module("simplejpeg")
-    except ImportError:
-        return None
-
-
-def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 where there is none or it cannot be read."""
-    try:
-        return int(image.getexif().get(ORIENTATION, 1))
-    except Exception:  # broken EXIF says nothing about the pixels
-        return 1
-
-
-def _flatten(image: Image.Image, mode: str) -> Image.Image:
-    """Bring any Pillow mode to `mode`, L or RGB, transparency laid on white."""
-    if image.mode.startswith(("I", "F")):
-        image = _to_eight_bits(image)
-    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return image if image.mode == mode else image.convert(mode)
-
-
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey to 8; wider ranges have no agreed white."""
-    values = np.asarray(image)
-    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 0xFFFF:
-        raise TransformError(f"{image.mode}: 32-bit pixels have no agreed range; convert to 8 or 16 bits")
-    return Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))
+def _eight_bits(image: Image.Image, *, grey: bool) -> Pixels:
+    """Return [height, width, channels] of a picture in one of the modes of `flat_mode`."""
+    pixels = np.asarray(image)
+    if image.mode.startswith("I"):
+        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    elif image.mode in ("La", "RGBa"):
+        colours, opacity = pixels[..., :-1], pixels[..., -1:]
+        pixels = 255 - (opacity - np.minimum(colours, opacity))  # premultiplied, on white
+    if pixels.ndim == 2:
+        pixels = pixels[..., np.newaxis]
+    if grey and pixels.shape[2] == 3:
+        return np.asarray(Image.fromarray(pixels).convert("L"))[..., np.newaxis]
+    return pixels if grey or pixels.shape[2] == 3 else pixels.repeat(3, axis=2)
 
 
 def _unknown(data: bytes) -> str:

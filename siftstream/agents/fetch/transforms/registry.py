@@ -1,16 +1,17 @@
-"""Transforms by name: the built-in ones, and plug-ins from the entry point group `siftstream.transforms`."""
+"""Transforms by kind: the built-in ones, and plug-ins from the entry point group `siftstream.transforms`."""
 
 from difflib import get_close_matches
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
-from siftstream.agents.fetch.settings import TransformSettings
-from siftstream.agents.fetch.transforms.base import Transform
-from siftstream.agents.fetch.transforms.image import ImageTransform
+from pydantic import BaseModel, ValidationError
+
+from siftstream.agents.fetch.transforms.base import Count, Transform, uncounted
+from siftstream.agents.fetch.transforms.settings import BUILT_IN, ImageSettings, PlugInSettings
 from siftstream.schemas.errors import ConfigError
 
 GROUP: Final = "siftstream.transforms"
-BUILT_IN: Final[dict[str, type[Transform]]] = {"image": ImageTransform}
 
 
 def transform_names() -> list[str]:
@@ -22,24 +23,38 @@ def transform_names() -> list[str]:
     return [*BUILT_IN, *sorted(_plug_ins())]
 
 
-def make_transform(settings: TransformSettings) -> Transform:
-    """Make the transform that `settings.kind` names.
+def make_transform(settings: BaseModel | None = None, count: Count = uncounted) -> Transform:
+    """Make the transform of these settings (`TransformSettings`, one of its kinds).
 
-    >>> make_transform(TransformSettings(height=8, width=8, channels=1)).shape
-    (1, 8, 8)
+    >>> print(make_transform(ImageSettings(height=8, width=8, channels=1)).specs["image"])
+    uint8 1x8x8
 
     Raises:
-        ConfigError: the kind is unknown, or a plug-in does not load.
+        ConfigError: the kind is unknown, what it needs is not installed, or a plug-in does not load.
     """
-    kind = BUILT_IN.get(settings.kind)
-    if kind is None and (plug_in := _plug_ins().get(settings.kind)):
-        kind = _load(plug_in)
-    if kind is None:
+    settings = settings or ImageSettings()
+    if not isinstance(settings, PlugInSettings):
+        return _built_in(str(getattr(settings, "kind", "")))(settings, count)
+    plug_in = _plug_ins().get(settings.kind)
+    if plug_in is None:
         names = transform_names()
         near = get_close_matches(settings.kind, names, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"
         raise ConfigError(f"transform.kind: {settings.kind!r} is unknown; {hint}")
-    return kind(settings)
+    made = _load(plug_in)
+    try:
+        own = made.Settings.model_validate(settings.model_extra or {})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in ("transform", *first["loc"]))
+        raise ConfigError(f"{where}: {first['msg']} (transform {settings.kind!r})") from error
+    return made(own, count)
+
+
+def _built_in(kind: str) -> type[Transform]:
+    """Import the module of a built-in kind: a stage imports only the decoders that it runs."""
+    module = import_module(f"siftstream.agents.fetch.transforms.{kind}")
+    return getattr(module, f"{kind.capitalize()}Transform")
 
 
 def _plug_ins() -> dict[str, EntryPoint]:

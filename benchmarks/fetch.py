@@ -1,0 +1,223 @@
+"""The fetch stage without Kafka, against a bare loop of the same decoder in as many threads.
+
+`python -m benchmarks.fetch --data cifar10.zip` loads 32x32 and 1-megapixel JPEGs from `file:`, `http:`, `s3:`
+and `ftp:`, the servers on loopback in processes of their own, through the reader, the crew and the packer
+that the stage runs (duplicates off, cache off), and prints images a second and CPU microseconds an image.
+The bare loops run in the same round: `decode` has the bytes in memory, `bare` opens, reads and decodes the
+files. All share the same cores, the servers too. Measure on idle cores only.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import multiprocessing
+import os
+import statistics
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.servers import SERVERS, serve
+from siftstream.agents.fetch.flow import Flow
+from siftstream.agents.fetch.loaders import Reader
+from siftstream.agents.fetch.settings import FetchSettings
+from siftstream.agents.fetch.transforms import Transform, make_transform
+from siftstream.agents.fetch.transforms.settings import ImageSettings
+from siftstream.schemas import DataUri, Features
+from siftstream.streams.record import Record
+from siftstream.streams.work import Work
+
+AT_ONCE = 256  # records that Kafka hands over together
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind of picture."""
+
+    name: str
+    files: Sequence[Path]
+    transform: ImageSettings
+
+
+def cases(options: argparse.Namespace, folder: Path) -> Iterator[Case]:
+    """Yield small JPEGs to 32x32, and 1-megapixel JPEGs to 224x224."""
+    yield Case("32x32", small_files(options.data, options.count, folder), ImageSettings())
+    yield Case("1 megapixel", large_files(options.large, folder), ImageSettings(height=224, width=224))
+
+
+def small_files(data: Path | None, count: int, folder: Path) -> list[Path]:
+    """Return JPEG files of 32x32 pixels, from the zip or made of noise."""
+    if data is not None:
+        with zipfile.ZipFile(data) as archive:
+            names = [name for name in archive.namelist() if name.endswith(".jpg")][:count]
+            archive.extractall(folder, names)
+        return [folder / name for name in names]
+    rng = np.random.default_rng(0)
+    paths = [folder / f"small-{number}.jpg" for number in range(count)]
+    for path in paths:
+        Image.fromarray(rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)).save(path, quality=90)
+    return paths
+
+
+def large_files(count: int, folder: Path) -> list[Path]:
+    """Return JPEG files of 1152x896 pixels with soft shapes, about 120 KB each."""
+    rng = np.random.default_rng(0)
+    paths = [folder / f"large-{number}.jpg" for number in range(count)]
+    for path in paths:
+        coarse = Image.fromarray(rng.integers(0, 255, (28, 36, 3), dtype=np.uint8))
+        fine = np.asarray(coarse.resize((1152, 896), Image.Resampling.BICUBIC)).astype(np.int16)
+        fine += rng.integers(-6, 7, fine.shape, dtype=np.int16)
+        Image.fromarray(fine.clip(0, 255).astype(np.uint8)).save(path, quality=88)
+    return paths
+
+
+def timed(count: int, work: Callable[[], Any]) -> tuple[float, float]:
+    """Return images a second, and this process's CPU microseconds an image."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    work()
+    seconds = time.perf_counter() - wall
+    return count / seconds, (time.process_time() - cpu) / count * 1e6
+
+
+def in_threads(threads: int, each: Callable[[Any], object], items: Sequence[Any]) -> None:
+    """Call `each` for every item, dealt out to the threads."""
+
+    def part(mine: Sequence[Any]) -> None:
+        for item in mine:
+            each(item)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(part, [items[number::threads] for number in range(threads)]))
+
+
+def read_and(transform: Transform, path: str) -> None:
+    """Open, read, decode: what a tight script does a file."""
+    with open(path, "rb") as file:  # noqa: PTH123 - the shortest way there is
+        transform(file.read())
+
+
+async def through_flow(uris: Sequence[str], transform: Transform, threads: int) -> None:
+    """Run URIs through the flow of the stage; every one must arrive."""
+    settings = FetchSettings(
+        schemes=("file", "http", "s3", "ftp"), allow_private_addresses=("localhost", "127.0.0.1"),
+        decode_threads=threads, dedup="none",
+    )  # fmt: skip
+    arrived = 0
+
+    async def send(work: Work) -> None:
+        nonlocal arrived
+        if work.refused:
+            raise SystemExit(f"refused: {work.refused[0][1]}")
+        arrived += sum(len(Features.decode(output.value)) for output in work.outputs)
+
+    async def ack(tokens: Sequence[Any]) -> None:
+        del tokens
+
+    records = [Record("data-uris", 0, n, None, DataUri(uri=uri).encode()) for n, uri in enumerate(uris)]
+    async with Reader(settings) as reader:
+        flow = Flow(settings, transform, reader, 4, send=send, ack=ack, count=lambda name, number: None)
+        async with flow.running():
+            for start in range(0, len(records), AT_ONCE):
+                await flow.take([(record, None) for record in records[start : start + AT_ONCE]])
+    if arrived != len(uris):
+        raise SystemExit(f"{arrived} of {len(uris)} arrived")
+
+
+def one_round(
+    case: Case, folder: Path, ports: dict[str, int], threads: int
+) -> dict[str, tuple[float, float]]:
+    """Return images a second and CPU microseconds an image of every way, in one round."""
+    transform = make_transform(case.transform)
+    paths = [str(path) for path in case.files]
+    count = len(paths)
+    data = [path.read_bytes() for path in case.files]
+    found = {
+        "decode": timed(count, partial(in_threads, threads, transform, data)),
+        "bare": timed(count, partial(in_threads, threads, partial(read_and, transform), paths)),
+    }
+    places = {"file": folder.as_uri(), **{name: at.format(port=ports[name]) for name, at in SERVERS.items()}}
+    for scheme, place in places.items():
+        uris = [f"{place}/{path.relative_to(folder)}" for path in case.files]
+        found[scheme] = timed(count, lambda uris=uris: asyncio.run(through_flow(uris, transform, threads)))
+    return found
+
+
+@contextlib.contextmanager
+def servers(folder: Path) -> Iterator[dict[str, int]]:
+    """Run each server in a process of its own; give their ports."""
+    context = multiprocessing.get_context("spawn")
+    started: list[tuple[Any, Any]] = []
+    ports: dict[str, int] = {}
+    try:
+        for name in SERVERS:
+            ours, theirs = context.Pipe()
+            process = context.Process(target=serve, args=(name, folder, theirs), daemon=True)
+            process.start()
+            started.append((process, ours))
+            ports[name] = ours.recv()
+        yield ports
+    finally:
+        for process, pipe in started:
+            pipe.close()
+            process.terminate()
+            process.join()
+
+
+def show(case: str, rounds: list[dict[str, tuple[float, float]]]) -> dict[str, Any]:
+    """Print a line a way; return the figures."""
+    table: dict[str, Any] = {}
+    print(f"\n{case}: images/s min median max | CPU us an image | ratio to bare, to decode (min median max)")
+    for way in rounds[0]:
+        rates = sorted(entry[way][0] for entry in rounds)
+        cpu = statistics.median(entry[way][1] for entry in rounds)
+        ratios = {
+            base: sorted(entry[way][0] / entry[base][0] for entry in rounds) for base in ("bare", "decode")
+        }
+        table[way] = {"images_a_second": rates, "cpu_us_an_image": cpu, "ratio": ratios}
+        words = " | ".join(" ".join(f"{v:.2f}" for v in three(ratios[base])) for base in ratios)
+        speeds = " ".join(f"{v:8,.0f}" for v in three(rates))
+        print(f"{way:8} {speeds} | {cpu:7.0f} | {words}", flush=True)
+    return table
+
+
+def three(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return minimum, median and maximum."""
+    return values[0], statistics.median(values), values[-1]
+
+
+def main() -> None:
+    """Run the benchmark and print its tables; `--out` keeps the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="a zip of 32x32 JPEG files; none: pictures of noise")
+    parser.add_argument("--count", type=int, default=4000, help="small pictures")
+    parser.add_argument("--large", type=int, default=200, help="1-megapixel pictures")
+    parser.add_argument("--threads", type=int, default=2, help="decoding threads, here and in the bare loops")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", type=Path, help="JSON file for all figures")
+    options = parser.parse_args()
+    os.environ |= {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_REGION": "us-east-1"}
+    kept: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        made = list(cases(options, folder))
+        with servers(folder) as ports:
+            os.environ["AWS_ENDPOINT_URL_S3"] = f"http://127.0.0.1:{ports['s3']}"
+            for case in made:
+                rounds = [one_round(case, folder, ports, options.threads) for _ in range(options.rounds)]
+                kept[case.name] = show(case.name, rounds)
+    if options.out:
+        options.out.write_text(json.dumps(kept, indent=2))
+
+
+if __name__ == "__main__":
+    main()

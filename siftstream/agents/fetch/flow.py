@@ -1,0 +1,242 @@
+"""The flow of fetch: hundreds of URIs under way, each finishing when it can, a slow one delaying only itself.
+
+A record is taken when there is a free hand. Local files are read, hashed and transformed in one step by the
+crew's threads; everything else is loaded by the event loop first. Finished samples are packed and sent, and
+only then their records are acknowledged; out of order, because the ledger commits unbroken runs.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from logging import getLogger
+from typing import Any, Self
+
+from siftstream.agents.fetch.crew import Crew
+from siftstream.agents.fetch.duplicates import Recent, Twins
+from siftstream.agents.fetch.loaders.base import LocalLoader
+from siftstream.agents.fetch.loaders.reader import Reader
+from siftstream.agents.fetch.loaders.redact import redact
+from siftstream.agents.fetch.packing import Packer, Sample, packed
+from siftstream.agents.fetch.settings import FetchSettings
+from siftstream.agents.fetch.transforms.base import Transform
+from siftstream.schemas import DataUri
+from siftstream.schemas.arrays import ArraySpec, described
+from siftstream.schemas.errors import BadRecord, LoadError, TransformError
+from siftstream.streams.record import Record
+from siftstream.streams.transport import MAX_RECORD_BYTES
+from siftstream.streams.work import Work
+
+WATCH_EVERY_S = 1.0
+log = getLogger(__name__)
+
+Send = Callable[[Work], Awaitable[None]]
+Ack = Callable[[Sequence[Any]], Awaitable[None]]
+Count = Callable[[str, int], None]
+
+
+class Item:
+    """One record under way; `token` is what its acknowledgement needs."""
+
+    __slots__ = ("data", "event", "loader", "made", "record", "token")
+
+    def __init__(self, record: Record, token: Any, event: DataUri) -> None:
+        self.record, self.token, self.event = record, token, event
+        self.loader: LocalLoader | None = None  # reads the data in the crew's thread, or
+        self.data = b""  # they were loaded before, and
+        self.made: asyncio.Future[Any] | None = None  # who loaded them waits for the outcome
+
+
+class Flow:
+    """Takes records, sends features and dead letters, acknowledges."""
+
+    def __init__(
+        self,
+        settings: FetchSettings,
+        transform: Transform,
+        reader: Reader,
+        partitions: int,
+        *,
+        send: Send,
+        ack: Ack,
+        count: Count,
+    ) -> None:
+        """Args: limits; bytes to arrays; URIs to bytes; of `features`; what writes and returns when it is
+        acknowledged; what acknowledges records by their tokens; what counts outcomes by name.
+        """
+        self._settings, self._transform, self._reader = settings, transform, reader
+        self._specs = list(transform.specs.items())
+        self._send, self._ack, self._count = send, ack, count
+        self._packer: Packer[Item] = Packer(settings, partitions, self._full)
+        self._twins: Twins[str, Item] = Twins()
+        self._passed: Recent[str] = Recent(settings.dedup_horizon)
+        self._contents: Recent[bytes] = Recent(settings.dedup_horizon)
+        self._changed = asyncio.Event()  # a hand was freed
+        self._crew: Crew[Item]
+        self._tasks: asyncio.TaskGroup
+        self.in_hand = 0  # records taken and not done
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[Self, None]:
+        """Take records inside this block; an exception in it drops what is under way: it is read again.
+
+        Raises:
+            EmitTimeout: the broker did not acknowledge in time; the worker should end.
+        """
+        self._crew = Crew(self._settings.decode_threads, self._transformed, self._heard)
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                watch = self._tasks.create_task(self._watch())
+                yield self
+                await self._until(0)
+                watch.cancel()
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+        finally:
+            self._packer.close()
+            self._crew.close()
+
+    async def _until(self, most: int) -> None:
+        """Wait until no more than `most` records are in hand."""
+        while self.in_hand > most:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def take(self, records: Sequence[tuple[Record, Any]]) -> None:
+        """Begin with records, each with its token, as hands become free."""
+        for start in range(0, len(records), self._settings.in_hand):
+            part = records[start : start + self._settings.in_hand]
+            await self._until(self._settings.in_hand - len(part))
+            self.in_hand += len(part)
+            self._begin([item for record, token in part if (item := self._item(record, token))])
+
+    def _item(self, record: Record, token: Any) -> Item | None:
+        try:
+            return Item(record, token, DataUri.decode(record.value))
+        except BadRecord as error:
+            self._do(self._refused(record, token, error))
+            return None
+
+    def _begin(self, items: Sequence[Item]) -> None:
+        new = items if self._settings.dedup == "none" else [item for item in items if self._is_new(item)]
+        local: list[Item] = []
+        for item in new:
+            item.loader = self._reader.local(item.event.uri)
+            if item.loader is None:
+                self._do(self._remote(item))
+            else:
+                local.append(item)
+        self._crew.submit(local)
+
+    def _is_new(self, item: Item) -> bool:
+        """Tell whether the sample is the first of its id; else it is done, or waits for the first."""
+        if item.event.sample_id in self._passed:
+            self._do(self._close([item], "duplicates"))
+            return False
+        return self._twins.first(item.event.sample_id, item)
+
+    async def _remote(self, item: Item) -> None:
+        outcome: Any
+        try:
+            async with self._reader.reading(item.event.uri) as data:
+                item.data, item.made = data, asyncio.get_running_loop().create_future()
+                self._crew.submit([item])
+                outcome = await item.made
+        except Exception as error:
+            outcome = error
+        item.data, item.made = b"", None
+        self._done([(item, outcome)])
+
+    def _transformed(self, item: Item) -> Sample:
+        """Read where that is local, hash and transform: the one step that runs in the crew's threads."""
+        data = item.loader.read(item.event.uri) if item.loader else item.data
+        sample = Sample(item.event, self._transform(data), hashlib.sha256(data).digest())
+        for name, spec in self._specs:
+            array = sample.inputs.get(name)
+            if array is None or not spec.fits(array):
+                found = {n: ArraySpec(a.shape, a.dtype) for n, a in sample.inputs.items()}
+                raise TransformError(
+                    f"the transform made {described(found) or 'nothing'},"
+                    f" {described(dict(self._specs))} declared"
+                )
+        if sample.nbytes > MAX_RECORD_BYTES:
+            raise TransformError(
+                f"the sample takes {sample.nbytes:,} bytes with its metadata, over the"
+                f" {MAX_RECORD_BYTES:,} of a record; make the transform's output smaller"
+            )
+        return sample
+
+    def _heard(self, bunch: list[tuple[Item, Any]]) -> None:
+        self._done([(item, outcome) for item, outcome in bunch if item.made is None])
+        for item, outcome in bunch:
+            if item.made is not None and not item.made.done():
+                item.made.set_result(outcome)
+
+    def _done(self, outcomes: Sequence[tuple[Item, Any]]) -> None:
+        good: list[tuple[Sample, Item]] = []
+        for item, outcome in outcomes:
+            if not isinstance(outcome, Sample):
+                self._do(self._failed(item, outcome))
+            elif self._settings.dedup == "content" and not self._contents.add(outcome.content):
+                self._do(self._finished([item], "duplicates"))
+            else:
+                good.append((outcome, item))
+        self._packer.add(good)
+
+    def _full(self, partition: int, batch: list[tuple[Sample, Item]]) -> None:
+        self._do(self._sent(partition, batch))
+
+    async def _sent(self, partition: int, batch: list[tuple[Sample, Item]]) -> None:
+        await self._send(Work([packed([sample for sample, _ in batch], partition)]))
+        await self._finished([item for _, item in batch], "passed")
+
+    async def _finished(self, items: Sequence[Item], outcome: str) -> None:
+        """The items are done, and so is whoever waited for them."""
+        twins: list[Item] = []
+        for item in items:
+            self._passed.add(item.event.sample_id)
+            twins += self._twins.done(item.event.sample_id)
+        if twins:
+            await self._close(twins, "duplicates")
+        await self._close(items, outcome)
+
+    async def _failed(self, item: Item, error: Exception) -> None:
+        shown = redact(item.event.uri)
+        if not isinstance(error, BadRecord):
+            log.error("an unforeseen error on %s", shown, exc_info=error)
+        elif not str(error).startswith(shown):
+            error = type(error)(f"{shown}: {error}")
+        waiting = self._twins.done(item.event.sample_id)
+        await self._refused(item.record, item.token, error)
+        for twin in waiting:  # each record has its own say: the next one tries for itself
+            self._begin([twin])
+
+    async def _refused(self, record: Record, token: Any, error: Exception) -> None:
+        await self._send(Work(refused=[(record, error)]))
+        await self._freed([token], "refused")
+
+    async def _close(self, items: Sequence[Item], outcome: str) -> None:
+        await self._freed([item.token for item in items], outcome)
+
+    async def _freed(self, tokens: Sequence[Any], outcome: str) -> None:
+        await self._ack(tokens)
+        self._count(outcome, len(tokens))
+        self.in_hand -= len(tokens)
+        self._changed.set()
+
+    def _do(self, step: Coroutine[Any, Any, None]) -> None:
+        try:
+            self._tasks.create_task(step)
+        except RuntimeError:  # the flow is ending: what is under way is read again
+            step.close()
+
+    async def _watch(self) -> None:
+        """Answer for reads and transforms that hang in a thread."""
+        limit = self._settings.timeout
+
+        def late() -> Exception:
+            return LoadError(f"not read and transformed within {limit:g} s (fetch.timeout)")
+
+        while True:
+            await asyncio.sleep(min(WATCH_EVERY_S, limit))
+            self._crew.give_up(limit, late)

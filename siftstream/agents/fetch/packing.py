@@ -1,0 +1,97 @@
+"""Packing: finished samples become micro-batches, each on the partition of its samples."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siftstream.agents.fetch.settings import FetchSettings
+from siftstream.schemas import DataUri, Features
+from siftstream.schemas.arrays import stacked
+from siftstream.streams.partition import partitions_of_ids
+from siftstream.streams.record import Outgoing
+
+T = TypeVar("T")
+
+
+class Sample:
+    """One sample, ready for the model."""
+
+    __slots__ = ("content", "event", "inputs", "nbytes")
+
+    def __init__(self, event: DataUri, inputs: dict[str, NDArray[Any]], content: bytes) -> None:
+        """Args: the event; the transform's arrays; sha256 of the loaded bytes."""
+        self.event, self.inputs, self.content = event, inputs, content
+        words = sum(len(key) + len(value) for key, value in event.metadata.items())
+        arrays = sum(array.nbytes for array in inputs.values())
+        self.nbytes = arrays + len(event.uri) + words + 100  # about what it adds to a record
+
+
+def packed(samples: Sequence[Sample], partition: int) -> Outgoing:
+    """Return one micro-batch of these samples."""
+    batch = Features(
+        sample_ids=[sample.event.sample_id for sample in samples],
+        uris=[sample.event.uri for sample in samples],
+        event_times=np.array([sample.event.event_time for sample in samples]),
+        metadata=[sample.event.metadata for sample in samples],
+        inputs=stacked([sample.inputs for sample in samples]),
+        contents=[sample.content for sample in samples],
+    )
+    return Outgoing(Features.topic, batch.encode(), partition=partition)
+
+
+class Packer(Generic[T]):
+    """Collects samples by partition; a batch goes out when it is full or its oldest sample has waited."""
+
+    def __init__(
+        self,
+        settings: FetchSettings,
+        partitions: int,
+        out: Callable[[int, list[tuple[Sample, T]]], None],
+    ) -> None:
+        """Args: limits and linger; number of partitions; what takes a partition's batch, in the loop.
+
+        Each sample is carried with whatever its owner needs when it is sent.
+        """
+        self._settings = settings
+        self._partitions = partitions
+        self._out = out
+        self._open: dict[int, list[tuple[Sample, T]]] = {}
+        self._sizes: dict[int, int] = {}
+        self._timers: dict[int, asyncio.TimerHandle] = {}
+
+    def add(self, samples: Sequence[tuple[Sample, T]]) -> None:
+        """Put samples into the batches of their partitions."""
+        places = partitions_of_ids([sample.event.sample_id for sample, _ in samples], self._partitions)
+        for (sample, owner), partition in zip(samples, places, strict=True):
+            size = self._sizes.get(partition, 0) + sample.nbytes
+            if size > self._settings.micro_batch_bytes:
+                self.flush(partition)
+                size = sample.nbytes
+            batch = self._open.setdefault(partition, [])
+            batch.append((sample, owner))
+            self._sizes[partition] = size
+            if len(batch) >= self._settings.micro_batch:
+                self.flush(partition)
+            elif len(batch) == 1:
+                loop = asyncio.get_running_loop()
+                self._timers[partition] = loop.call_later(self._settings.linger, self.flush, partition)
+
+    def flush(self, partition: int) -> None:
+        """Send what the partition's batch holds."""
+        timer = self._timers.pop(partition, None)
+        if timer is not None:
+            timer.cancel()
+        self._sizes.pop(partition, None)
+        batch = self._open.pop(partition, None)
+        if batch:
+            self._out(partition, batch)
+
+    def close(self) -> None:
+        """Send nothing more."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        self._open.clear()

@@ -1,0 +1,189 @@
+"""Delivery: events on their way to Kafka, each with its mark until the broker has acknowledged it."""
+
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kafka import KafkaProducer
+from kafka.errors import AuthorizationError, KafkaError, MessageSizeTooLargeError
+
+from siftstream.connectors.sent import Sent
+from siftstream.schemas import DataUri
+from siftstream.schemas.errors import ConfigError, SchemaError, SiftError, UnavailableError
+from siftstream.streams.settings import KafkaSettings
+
+IN_FLIGHT: Final = 20_000  # events sent and not acknowledged yet
+ACKNOWLEDGED_WITHIN_S: Final = 60.0
+CLOSED_WITHIN_S: Final = 5.0
+RECONNECT_WITHIN_MS: Final = 5000  # of a broker that is back
+
+
+@dataclass
+class _Flight:
+    """One event that is under way; without a future it waits to be sent again."""
+
+    mark: bytes
+    key: bytes
+    value: bytes
+    since: float  # when it was given to us, in monotonic seconds
+    future: Any = None
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the broker has acknowledged it."""
+        return self.future is not None and self.future.is_done and not self.future.failed()
+
+    @property
+    def failed(self) -> bool:
+        """Whether it did not arrive and is no longer under way."""
+        return self.future is None or (self.future.is_done and self.future.failed())
+
+
+class Delivery:
+    """Sends events and notes in the record which ones were acknowledged.
+
+    Events leave in order and are noted in order; one that failed stays at the head until `again()`.
+    """
+
+    def __init__(
+        self, kafka: KafkaSettings, topic: str, sent: Sent | None, *, patience: float = ACKNOWLEDGED_WITHIN_S
+    ) -> None:
+        """Connect.
+
+        Args:
+            kafka: The cluster.
+            topic: The topic's name on it.
+            sent: The record; none: nothing is noted.
+            patience: Seconds that a call waits for the cluster at most.
+
+        Raises:
+            UnavailableError: the cluster does not answer.
+        """
+        self._kafka, self._topic, self._sent, self.patience = kafka, topic, sent, patience
+        self._flights: deque[_Flight] = deque()
+        self._marks: set[bytes] = set()
+        self.acknowledged = 0
+        self._producer: Any = self._connected()
+
+    def __contains__(self, mark: bytes) -> bool:
+        return mark in self._marks
+
+    def __len__(self) -> int:
+        """How many are under way."""
+        return len(self._flights)
+
+    @property
+    def late(self) -> float:
+        """For how many seconds the oldest has been under way."""
+        return time.monotonic() - self._flights[0].since if self._flights else 0.0
+
+    def send(self, event: DataUri, mark: bytes) -> None:
+        """Put an event under way; waits while too many are.
+
+        Raises:
+            SchemaError: the event is larger than Kafka takes; UnavailableError: this event was not sent.
+        """
+        if len(self._flights) >= IN_FLIGHT:
+            self.drain(self.patience)
+        flight = _Flight(mark, event.key, event.encode(), time.monotonic())
+        self._depart(flight)
+        self._flights.append(flight)
+        self._marks.add(mark)
+
+    def drain(self, patience: float = 0.0) -> None:
+        """Note what was acknowledged, in order, as far as it goes; with patience, at least one.
+
+        Raises:
+            UnavailableError: the first one failed, or was not acknowledged in time; it stays.
+        """
+        while self._flights:
+            flight = self._flights[0]
+            if flight.future is None:
+                raise UnavailableError(f"Kafka at {self._kafka.bootstrap_servers} does not take events")
+            if not patience and not flight.future.is_done:
+                break
+            try:
+                flight.future.get(timeout=patience)
+            except KafkaError as error:
+                raise self._ours(error) from error
+            self._flights.popleft()
+            self._note(flight)
+            patience = 0.0
+        if self._sent is not None:
+            self._sent.write_if_due()
+
+    def again(self) -> None:
+        """Send what has failed once more, by a new producer: an old one may have failed for good.
+
+        Raises:
+            UnavailableError: the cluster is still away.
+        """
+        if not any(flight.failed for flight in self._flights):
+            return
+        if self._producer is not None:
+            self._let_go(0.0)
+        for flight in self._flights:
+            if flight.failed:
+                flight.future = None
+        self._producer = self._connected()
+        for flight in self._flights:
+            if flight.future is None:
+                self._depart(flight)
+
+    def close(self) -> None:
+        """Give what is under way a moment, note what was acknowledged in any order, and disconnect."""
+        if self._producer is not None:
+            self._let_go(CLOSED_WITHIN_S)
+        for flight in self._flights:
+            if flight.arrived:
+                self._note(flight)
+        self._flights.clear()
+        if self._sent is not None:
+            self._sent.write()
+
+    def _connected(self) -> Any:
+        try:
+            return KafkaProducer(
+                acks="all", linger_ms=20, batch_size=256 << 10, max_block_ms=int(self.patience * 1000),
+                reconnect_backoff_max_ms=RECONNECT_WITHIN_MS, **self._kafka.client_options(),
+            )  # fmt: skip
+        except KafkaError as error:
+            raise self._ours(error) from error
+
+    def _let_go(self, within: float) -> None:
+        """Close the producer; what it has not delivered by then has failed."""
+        producer, self._producer = self._producer, None
+        try:
+            producer.close(timeout=within)
+        except KafkaError:
+            # it gives up before it has told its thread to end: without this the thread would try for ever
+            producer._sender.force_close()
+            producer._sender.join(CLOSED_WITHIN_S)
+            with suppress(KafkaError):
+                producer.close(timeout=0)
+
+    def _depart(self, flight: _Flight) -> None:
+        if self._producer is None:
+            raise UnavailableError(f"Kafka at {self._kafka.bootstrap_servers} does not take events")
+        try:
+            flight.future = self._producer.send(self._topic, flight.value, key=flight.key)
+        except MessageSizeTooLargeError:
+            raise SchemaError(f"an event of {len(flight.value):,} bytes is larger than Kafka takes") from None
+        except KafkaError as error:
+            raise self._ours(error) from error
+
+    def _note(self, flight: _Flight) -> None:
+        self.acknowledged += 1
+        self._marks.discard(flight.mark)
+        if self._sent is not None:
+            self._sent.add(flight.mark)
+
+    def _ours(self, error: KafkaError) -> SiftError:
+        if isinstance(error, AuthorizationError):
+            return ConfigError(
+                f"Kafka at {self._kafka.bootstrap_servers} lets us not write to {self._topic}: {error};"
+                " see the user's rights"
+            )
+        return UnavailableError(f"Kafka at {self._kafka.bootstrap_servers} does not take events: {error}")
