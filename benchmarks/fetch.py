@@ -4,7 +4,8 @@
 and `ftp:`, the servers on loopback in processes of their own, through the reader, the crew and the packer
 that the stage runs (duplicates off, cache off), and prints images a second and CPU microseconds an image.
 The bare loops run in the same round: `decode` has the bytes in memory, `bare` opens, reads and decodes the
-files. All share the same cores, the servers too. Measure on idle cores only.
+files. `file` is one worker with that many decoding threads, `workers` as many workers of one thread each (one
+process each, as a consumer group scales). All share the same cores, the servers too. Measure on idle cores.
 """
 
 import argparse
@@ -46,13 +47,14 @@ class Case:
 
     name: str
     files: Sequence[Path]
+    times: int  # how often each is loaded a round
     transform: ImageSettings
 
 
 def cases(options: argparse.Namespace, folder: Path) -> Iterator[Case]:
     """Yield small JPEGs to 32x32, and 1-megapixel JPEGs to 224x224."""
-    yield Case("32x32", small_files(options.data, options.count, folder), ImageSettings())
-    yield Case("1 megapixel", large_files(options.large, folder), ImageSettings(height=224, width=224))
+    yield Case("32x32", small_files(options.data, options.count, folder), 1, ImageSettings())
+    yield Case("1 megapixel", large_files(options.large, folder), 4, ImageSettings(height=224, width=224))
 
 
 def small_files(data: Path | None, count: int, folder: Path) -> list[Path]:
@@ -106,11 +108,14 @@ def read_and(transform: Transform, path: str) -> None:
         transform(file.read())
 
 
-async def through_flow(uris: Sequence[str], transform: Transform, threads: int) -> None:
-    """Run URIs through the flow of the stage; every one must arrive."""
+async def through_flow(uris: Sequence[str], transform: Transform, threads: int) -> tuple[float, float]:
+    """Run URIs through the flow of the stage; every one must arrive.
+
+    Returns wall and CPU seconds from the first record taken to the last batch sent: a worker starts once.
+    """
     settings = FetchSettings(
         schemes=("file", "http", "s3", "ftp"), allow_private_addresses=("localhost", "127.0.0.1"),
-        decode_threads=threads, dedup="none",
+        decode_threads=threads, dedup="none", linger=0.02,  # a stream has no end at which the last would wait
     )  # fmt: skip
     arrived = 0
 
@@ -126,11 +131,39 @@ async def through_flow(uris: Sequence[str], transform: Transform, threads: int) 
     records = [Record("data-uris", 0, n, None, DataUri(uri=uri).encode()) for n, uri in enumerate(uris)]
     async with Reader(settings) as reader:
         flow = Flow(settings, transform, reader, 4, send=send, ack=ack, count=lambda name, number: None)
+        wall, cpu = time.perf_counter(), time.process_time()
         async with flow.running():
             for start in range(0, len(records), AT_ONCE):
                 await flow.take([(record, None) for record in records[start : start + AT_ONCE]])
+        spent = time.perf_counter() - wall, time.process_time() - cpu
     if arrived != len(uris):
         raise SystemExit(f"{arrived} of {len(uris)} arrived")
+    return spent
+
+
+def in_workers(workers: int, uris: Sequence[str], transform: ImageSettings) -> tuple[float, float]:
+    """Share the URIs out to worker processes; start-up does not count."""
+    context = multiprocessing.get_context("spawn")
+    barrier, spent = context.Barrier(workers + 1), context.SimpleQueue()
+    processes = [
+        context.Process(target=worker, args=(uris[number::workers], transform, barrier, spent))
+        for number in range(workers)
+    ]
+    for process in processes:
+        process.start()
+    barrier.wait(60)
+    walls, cpus = zip(*(spent.get() for _ in processes), strict=True)
+    for process in processes:
+        process.join()
+    return len(uris) / max(walls), sum(cpus) / len(uris) * 1e6
+
+
+def worker(uris: Sequence[str], transform: ImageSettings, barrier: Any, spent: Any) -> None:
+    """Run URIs through a flow of one thread, and tell the CPU seconds that they took."""
+    made = make_transform(transform)
+    asyncio.run(through_flow(uris[:8], made, 1))  # imports and first calls
+    barrier.wait(60)
+    spent.put(asyncio.run(through_flow(uris, made, 1)))
 
 
 def one_round(
@@ -138,17 +171,21 @@ def one_round(
 ) -> dict[str, tuple[float, float]]:
     """Return images a second and CPU microseconds an image of every way, in one round."""
     transform = make_transform(case.transform)
-    paths = [str(path) for path in case.files]
+    files = [path for _ in range(case.times) for path in case.files]
+    paths = [str(path) for path in files]
     count = len(paths)
-    data = [path.read_bytes() for path in case.files]
+    data = [path.read_bytes() for path in files]
     found = {
         "decode": timed(count, partial(in_threads, threads, transform, data)),
         "bare": timed(count, partial(in_threads, threads, partial(read_and, transform), paths)),
     }
     places = {"file": folder.as_uri(), **{name: at.format(port=ports[name]) for name, at in SERVERS.items()}}
     for scheme, place in places.items():
-        uris = [f"{place}/{path.relative_to(folder)}" for path in case.files]
-        found[scheme] = timed(count, lambda uris=uris: asyncio.run(through_flow(uris, transform, threads)))
+        uris = [f"{place}/{path.relative_to(folder)}" for path in files]
+        wall, cpu = asyncio.run(through_flow(uris, transform, threads))
+        found[scheme] = count / wall, cpu / count * 1e6
+        if scheme == "file":
+            found["workers"] = in_workers(threads, uris, case.transform)
     return found
 
 
@@ -199,8 +236,8 @@ def main() -> None:
     """Run the benchmark and print its tables; `--out` keeps the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="a zip of 32x32 JPEG files; none: pictures of noise")
-    parser.add_argument("--count", type=int, default=4000, help="small pictures")
-    parser.add_argument("--large", type=int, default=200, help="1-megapixel pictures")
+    parser.add_argument("--count", type=int, default=10000, help="small pictures")
+    parser.add_argument("--large", type=int, default=100, help="1-megapixel pictures")
     parser.add_argument("--threads", type=int, default=2, help="decoding threads, here and in the bare loops")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path, help="JSON file for all figures")

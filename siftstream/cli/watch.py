@@ -76,7 +76,7 @@ def watch(
         finally:
             delivery.close()
         left = watching.sent - delivery.acknowledged
-        more = f"; {left:,} were not acknowledged and are sent at the next start" if left else ""
+        more = f"; not acknowledged, and sent at the next start: {left:,}" if left else ""
         console.print(f"stopped: {delivery.acknowledged:,} sent to {topic}{more}")
 
 

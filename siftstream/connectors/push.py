@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from siftstream.connectors.delivery import Delivery
 from siftstream.connectors.sent import LOT, Sent
-from siftstream.connectors.sources.base import NOTHING, Bad, Entry, Source, event_of, mark_of, refuse
+from siftstream.connectors.sources.base import NOTHING, Bad, Entry, Source, event_of, mark_of, refuse, shown
 from siftstream.schemas import DataUri
 from siftstream.schemas.errors import SchemaError, SiftError, UnavailableError
 from siftstream.streams.settings import KafkaSettings, PipelineSettings
@@ -79,12 +79,11 @@ def push(
     run = _Run(Delivery(kafka, pipeline.topic(DataUri.topic), sent), told)
     try:
         for entry, mark in run.new(marked(entries, metadata), None if restart else sent, lot):
+            run.wait_for_turn(rate)
             try:
-                event = event_of(entry)
-                run.wait_for_turn(rate)
-                run.send(event, mark)
+                run.send(event_of(entry), mark)
             except SchemaError as error:
-                bad(error)
+                bad(SchemaError(f"{entry.where}{shown(entry.uri)}: {error}"))
         run.finish()
     except UnavailableError as error:
         raise UnavailableError(

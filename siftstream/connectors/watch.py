@@ -180,13 +180,14 @@ class Watch:
             try:
                 self._send(event_of(entry), mark)
             except SchemaError as error:
-                self._bad(error)
+                self._say_once(f"{shown(entry.uri)}: {error}")
 
     def _is_gone(self, mark: bytes) -> bool:
         return mark in self._delivery or bool(self._sent.known([mark]))
 
     def _send(self, event: DataUri, mark: bytes) -> None:
         """Give one event to Kafka, however long Kafka is away."""
+        self.sent += 1
         while True:
             self._stop_if_asked()
             try:
@@ -194,7 +195,6 @@ class Watch:
             except UnavailableError as error:
                 self._wait(error)
             else:
-                self.sent += 1
                 self._acknowledged()
                 return
 

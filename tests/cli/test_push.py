@@ -209,11 +209,20 @@ def test_a_bad_line_stops_the_push_or_is_left_out(broker: str, topic: str, tmp_p
 
 
 @pytest.mark.kafka
+def test_a_bad_line_is_told_without_its_secrets(broker: str, topic: str, tmp_path: Path) -> None:
+    many = {f"k{number}": "v" for number in range(65)}
+    (tmp_path / "list.jsonl").write_text(json.dumps({"uri": "https://a:secret@b/1.png?secret", **many}))
+    words = push("--list", "list.jsonl", code=1)
+    assert "list.jsonl, line 1: https://…@b/1.png?…: metadata: Dictionary should have at most 64" in words
+    assert "secret" not in words
+
+
+@pytest.mark.kafka
 def test_an_event_that_kafka_does_not_take_is_a_bad_line(broker: str, topic: str, tmp_path: Path) -> None:
-    line = json.dumps({"uri": "s3://cats/1.png", "note": "x" * 900_000, "more": "x" * 160_000})
+    line = json.dumps({"uri": "s3://cats/1.png", "note": "é" * 600_000}, ensure_ascii=False)
     (tmp_path / "list.jsonl").write_text(f'{line}\n{{"uri": "s3://cats/2.png"}}\n')
     words = push("--list", "list.jsonl", "--skip-bad")
-    assert "list.jsonl, line 1: s3://cats/1.png: an event of 1,060,1" in words
+    assert "list.jsonl, line 1: s3://cats/1.png: an event of 1,200,1" in words
     assert "1 of 2 URIs are in" in words
 
 

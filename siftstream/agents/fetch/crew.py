@@ -10,6 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 
 MANY: Final = 64  # results that wake the loop though there is more to do
 LOOK_EVERY_S: Final = 0.004
+SHORT_S: Final = 0.0005
 SPARE: Final = 32  # threads beyond the crew, for those that hang in a read that never ends
 J = TypeVar("J")
 
@@ -30,8 +31,9 @@ class Crew(Generic[J]):
 
     A future and a wake-up of the event loop for each job would cost more than decoding a small image. So
     threads wake the loop when nothing is left to do or many results are ready; in between it looks every
-    few milliseconds. A job that hangs blocks nobody else: `give_up` answers for it and puts another thread
-    in its place.
+    few milliseconds. Short jobs are left to one thread, because several would do little but hand the GIL to
+    each other; while jobs are long, or one is, all threads work. A job that hangs blocks nobody else:
+    `give_up` answers for it and puts another thread in its place.
     """
 
     def __init__(
@@ -44,7 +46,8 @@ class Crew(Generic[J]):
         self._jobs: deque[J] = deque()
         self._results: deque[tuple[J, Any]] = deque()
         self._lock = Lock()  # guards _free and _places; who finds no job gives its place back under it
-        self._free = threads
+        self._threads = self._free = threads
+        self._pace = 0.0  # seconds that a job takes, a moving average
         self._places: set[_Place] = set()
         self._woken = self._closed = False
         self._looking: asyncio.TimerHandle | None = None
@@ -52,12 +55,16 @@ class Crew(Generic[J]):
     def submit(self, jobs: Iterable[J]) -> None:
         """Let threads work on these."""
         self._jobs.extend(jobs)
-        while self._free and self._jobs:
-            with self._lock:
-                self._free -= 1
-            self._pool.submit(self._drain)
+        wanted = self._threads if self._pace > SHORT_S else 1
+        while self._jobs and self._threads - self._free < wanted:
+            self._start()
         if self._looking is None and self._jobs:
             self._looking = self._loop.call_later(LOOK_EVERY_S, self._look)
+
+    def _start(self) -> None:
+        with self._lock:
+            self._free -= 1
+        self._pool.submit(self._drain)
 
     def give_up(self, after: float, answer: Callable[[], Exception]) -> None:
         """Answer for jobs that have run longer than `after` seconds; what they return later is dropped."""
@@ -101,6 +108,7 @@ class Crew(Generic[J]):
                 result = self._work(job)
             except Exception as error:
                 result = error
+            self._pace += 0.1 * (monotonic() - place.since - self._pace)
             with self._lock:
                 place.job = None
                 if place.given_up:  # another thread is in this one's place
@@ -128,7 +136,14 @@ class Crew(Generic[J]):
         self._looking = None
         self._hear()
         if self._jobs and not self._closed:
+            if self._free and self._all_are_long():
+                self._start()
             self._looking = self._loop.call_later(LOOK_EVERY_S, self._look)
+
+    def _all_are_long(self) -> bool:
+        limit = monotonic() - LOOK_EVERY_S
+        with self._lock:
+            return all(place.job is not None and place.since < limit for place in self._places)
 
     def _hear(self) -> None:
         self._woken = False  # first, so that what comes from here on wakes the loop again

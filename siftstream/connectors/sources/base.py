@@ -69,7 +69,7 @@ def event_of(entry: Entry) -> DataUri:
     """Return the event of an entry.
 
     Raises:
-        SchemaError: where the entry stands, and which field cannot be one of an event.
+        SchemaError: which field cannot be one of an event; not where the entry stands.
     """
     try:
         if entry.event_time is None:
@@ -81,9 +81,9 @@ def event_of(entry: Entry) -> DataUri:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise SchemaError(f"{entry.where}{shown(entry.uri)}: {field}: {first['msg']}") from None
+        raise SchemaError(f"{field}: {first['msg']}") from None
     except UnicodeEncodeError:
-        raise SchemaError(f"{entry.where}{shown(entry.uri)}: not UTF-8") from None
+        raise SchemaError("not UTF-8") from None
 
 
 def shown(uri: str) -> str:

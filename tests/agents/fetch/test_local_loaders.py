@@ -3,7 +3,9 @@
 import base64
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,8 @@ from siftstream.agents.fetch.loaders.file import FileLoader
 from siftstream.agents.fetch.settings import FetchSettings
 from siftstream.schemas.errors import LoadError, RefusedError
 from tests.agents.fetch.servers import Wanted
+
+HANDLES = pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="this system has no file handles by path")
 
 
 def load(kind: type[LocalLoader], uri: str, **settings: object) -> bytes:
@@ -93,8 +97,21 @@ def test_nothing_outside_the_roots_is_read_by_any_way(cat: Path, tmp_path: Path,
         load(FileLoader, f"file://{tmp_path}/{way}", file_roots=[str(cat.parent)])
 
 
-def test_a_link_swapped_between_check_and_open_is_refused(
-    cat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("by_handle", "opens", "expected"),
+    [
+        (False, "/", pytest.raises(RefusedError, match="changed while it was opened")),
+        pytest.param(True, "/", pytest.raises(RefusedError, match="lies outside"), marks=HANDLES),
+        pytest.param(True, "/proc/self/fd/", nullcontext(), marks=HANDLES),  # reads what was checked
+    ],
+)
+def test_a_link_swapped_between_check_and_open_leads_nowhere_else(
+    by_handle: bool,
+    opens: str,
+    expected: AbstractContextManager[Any],
+    cat: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "secret").mkdir()
     (tmp_path / "secret" / cat.name).write_bytes(b"secret")
@@ -103,15 +120,17 @@ def test_a_link_swapped_between_check_and_open_is_refused(
     (inside / cat.name).write_bytes(b"meow")
 
     def swap_then_open(path: Path, flags: int) -> int:
-        (inside / cat.name).unlink()
-        inside.rmdir()
-        inside.symlink_to(tmp_path / "secret")
+        if inside.is_dir() and not inside.is_symlink() and str(path).startswith(opens):
+            (inside / cat.name).unlink()
+            inside.rmdir()
+            inside.symlink_to(tmp_path / "secret")
         return opened(path, flags)
 
     loader = FileLoader(FetchSettings(file_roots=(str(cat.parent),)))
+    loader._by_handle = by_handle
     monkeypatch.setattr(os, "open", swap_then_open)
-    with pytest.raises(RefusedError, match="changed while it was opened"):
-        loader.read(str(inside / cat.name))
+    with expected:
+        assert loader.read(str(inside / cat.name)) == b"meow"
     monkeypatch.undo()
 
 

@@ -25,6 +25,7 @@ class FileLoader(LocalLoader):
         super().__init__(settings)
         self.roots = tuple(os.path.realpath(os.path.expanduser(root)) for root in settings.file_roots)  # noqa: PTH111
         self._limit = settings.max_bytes
+        self._by_handle = hasattr(os, "O_PATH") and os.path.exists("/proc/self/fd")  # noqa: PTH110
 
     async def load(self, uri: str, want: Want) -> Loaded:
         """Read the file in a thread, after there is room for as much as it holds now."""
@@ -56,15 +57,30 @@ class FileLoader(LocalLoader):
 
     def _open_inside(self, uri: str, path: str) -> int:
         """Open a file under the roots, and make sure that what is open is what was checked."""
+        if not self._by_handle:
+            return self._open_by_name(uri, path)
+        handle = os.open(path, os.O_PATH | os.O_CLOEXEC)  # names the file and does not open it yet
+        try:
+            place = f"/proc/self/fd/{handle}"
+            self._check_root(uri, os.readlink(place))  # noqa: PTH115
+            return os.open(place, FLAGS)
+        finally:
+            os.close(handle)
+
+    def _open_by_name(self, uri: str, path: str) -> int:
+        """Do it where the system has no such handles: look again afterwards at where the path leads."""
         real = os.path.realpath(path, strict=True)
-        if not any(real == root or real.startswith(root.rstrip("/") + "/") for root in self.roots):
-            raise RefusedError(f"{redact(uri)}: lies outside the folders of fetch.file_roots")
+        self._check_root(uri, real)
         descriptor = os.open(real, FLAGS | os.O_NOFOLLOW)
         now = os.path.realpath(real)
         if now == real and os.path.samestat(os.stat(now), os.fstat(descriptor)):  # noqa: PTH116
             return descriptor
         os.close(descriptor)
         raise RefusedError(f"{redact(uri)}: a link on its path changed while it was opened")
+
+    def _check_root(self, uri: str, real: str) -> None:
+        if not any(real == root or real.startswith(root.rstrip("/") + "/") for root in self.roots):
+            raise RefusedError(f"{redact(uri)}: lies outside the folders of fetch.file_roots")
 
     def _check(self, uri: str, found: os.stat_result) -> None:
         if stat.S_ISDIR(found.st_mode):
