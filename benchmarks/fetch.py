@@ -115,7 +115,7 @@ async def through_flow(uris: Sequence[str], transform: Transform, threads: int) 
     """
     settings = FetchSettings(
         schemes=("file", "http", "s3", "ftp"), allow_private_addresses=("localhost", "127.0.0.1"),
-        decode_threads=threads, dedup="none", linger=0.02,  # a stream has no end at which the last would wait
+        decode_threads=threads, dedup="none",
     )  # fmt: skip
     arrived = 0
 

@@ -10,7 +10,8 @@ from typing import Any, Final, Generic, TypeVar
 
 MANY: Final = 64  # results that wake the loop though there is more to do
 LOOK_EVERY_S: Final = 0.004
-SHORT_S: Final = 0.0005
+SHORT_S: Final = 0.002  # a job that takes longer on average, waits included, is worth a thread of its own
+LONG_S: Final = 0.05  # one job at which all threads hang that long gets another beside them
 SPARE: Final = 32  # threads beyond the crew, for those that hang in a read that never ends
 J = TypeVar("J")
 
@@ -52,9 +53,12 @@ class Crew(Generic[J]):
         self._woken = self._closed = False
         self._looking: asyncio.TimerHandle | None = None
 
-    def submit(self, jobs: Iterable[J]) -> None:
-        """Let threads work on these."""
-        self._jobs.extend(jobs)
+    def submit(self, jobs: Iterable[J], *, first: bool = False) -> None:
+        """Let threads work on these, `first` before all that wait."""
+        if first:
+            self._jobs.extendleft(jobs)
+        else:
+            self._jobs.extend(jobs)
         wanted = self._threads if self._pace > SHORT_S else 1
         while self._jobs and self._threads - self._free < wanted:
             self._start()
@@ -141,7 +145,7 @@ class Crew(Generic[J]):
             self._looking = self._loop.call_later(LOOK_EVERY_S, self._look)
 
     def _all_are_long(self) -> bool:
-        limit = monotonic() - LOOK_EVERY_S
+        limit = monotonic() - LONG_S
         with self._lock:
             return all(place.job is not None and place.since < limit for place in self._places)
 

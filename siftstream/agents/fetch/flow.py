@@ -23,7 +23,7 @@ from siftstream.agents.fetch.transforms.base import Transform
 from siftstream.schemas import DataUri
 from siftstream.schemas.arrays import ArraySpec, described
 from siftstream.schemas.errors import BadRecord, LoadError, TransformError
-from siftstream.streams.record import Record
+from siftstream.streams.record import Outgoing, Record
 from siftstream.streams.transport import MAX_RECORD_BYTES
 from siftstream.streams.work import Work
 
@@ -45,6 +45,17 @@ class Item:
         self.loader: LocalLoader | None = None  # reads the data in the crew's thread, or
         self.data = b""  # they were loaded before, and
         self.made: asyncio.Future[Any] | None = None  # who loaded them waits for the outcome
+
+
+class Batch:
+    """A micro-batch on its way, and the items that it finishes."""
+
+    __slots__ = ("items", "partition", "samples")
+
+    def __init__(self, partition: int, pairs: Sequence[tuple[Sample, Item]]) -> None:
+        self.partition = partition
+        self.samples = [sample for sample, _ in pairs]
+        self.items = [item for _, item in pairs]
 
 
 class Flow:
@@ -72,7 +83,7 @@ class Flow:
         self._passed: Recent[str] = Recent(settings.dedup_horizon)
         self._contents: Recent[bytes] = Recent(settings.dedup_horizon)
         self._changed = asyncio.Event()  # a hand was freed
-        self._crew: Crew[Item]
+        self._crew: Crew[Item | Batch]
         self._tasks: asyncio.TaskGroup
         self.in_hand = 0  # records taken and not done
 
@@ -83,11 +94,12 @@ class Flow:
         Raises:
             EmitTimeout: the broker did not acknowledge in time; the worker should end.
         """
-        self._crew = Crew(self._settings.decode_threads, self._transformed, self._heard)
+        self._crew = Crew(self._settings.decode_threads, self._work, self._heard)
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 watch = self._tasks.create_task(self._watch())
                 yield self
+                self._packer.hurry()
                 await self._until(0)
                 watch.cancel()
         except BaseExceptionGroup as group:
@@ -147,8 +159,14 @@ class Flow:
         item.data, item.made = b"", None
         self._done([(item, outcome)])
 
-    def _transformed(self, item: Item) -> Sample:
-        """Read where that is local, hash and transform: the one step that runs in the crew's threads."""
+    def _work(self, job: Item | Batch) -> Sample | Outgoing:
+        """Do what runs in the crew's threads: samples are made there, and packed, which else would fight
+        the making of others for the GIL.
+        """
+        return packed(job.samples, job.partition) if isinstance(job, Batch) else self._made(job)
+
+    def _made(self, item: Item) -> Sample:
+        """Read where that is local, hash and transform."""
         data = item.loader.read(item.event.uri) if item.loader else item.data
         sample = Sample(item.event, self._transform(data), hashlib.sha256(data).digest())
         for name, spec in self._specs:
@@ -166,11 +184,16 @@ class Flow:
             )
         return sample
 
-    def _heard(self, bunch: list[tuple[Item, Any]]) -> None:
-        self._done([(item, outcome) for item, outcome in bunch if item.made is None])
-        for item, outcome in bunch:
-            if item.made is not None and not item.made.done():
-                item.made.set_result(outcome)
+    def _heard(self, bunch: list[tuple[Item | Batch, Any]]) -> None:
+        local: list[tuple[Item, Any]] = []
+        for job, outcome in bunch:
+            if isinstance(job, Batch):
+                self._do(self._sent(job, outcome))
+            elif job.made is None:
+                local.append((job, outcome))
+            elif not job.made.done():
+                job.made.set_result(outcome)
+        self._done(local)
 
     def _done(self, outcomes: Sequence[tuple[Item, Any]]) -> None:
         good: list[tuple[Sample, Item]] = []
@@ -184,11 +207,13 @@ class Flow:
         self._packer.add(good)
 
     def _full(self, partition: int, batch: list[tuple[Sample, Item]]) -> None:
-        self._do(self._sent(partition, batch))
+        self._crew.submit([Batch(partition, batch)], first=True)
 
-    async def _sent(self, partition: int, batch: list[tuple[Sample, Item]]) -> None:
-        await self._send(Work([packed([sample for sample, _ in batch], partition)]))
-        await self._finished([item for _, item in batch], "passed")
+    async def _sent(self, batch: Batch, output: Outgoing | Exception) -> None:
+        if isinstance(output, Exception):
+            raise output
+        await self._send(Work([output]))
+        await self._finished(batch.items, "passed")
 
     async def _finished(self, items: Sequence[Item], outcome: str) -> None:
         """The items are done, and so is whoever waited for them."""

@@ -61,6 +61,7 @@ class Packer(Generic[T]):
         self._open: dict[int, list[tuple[Sample, T]]] = {}
         self._sizes: dict[int, int] = {}
         self._timers: dict[int, asyncio.TimerHandle] = {}
+        self._linger = settings.linger
 
     def add(self, samples: Sequence[tuple[Sample, T]]) -> None:
         """Put samples into the batches of their partitions."""
@@ -77,7 +78,7 @@ class Packer(Generic[T]):
                 self.flush(partition)
             elif len(batch) == 1:
                 loop = asyncio.get_running_loop()
-                self._timers[partition] = loop.call_later(self._settings.linger, self.flush, partition)
+                self._timers[partition] = loop.call_later(self._linger, self.flush, partition)
 
     def flush(self, partition: int) -> None:
         """Send what the partition's batch holds."""
@@ -88,6 +89,12 @@ class Packer(Generic[T]):
         batch = self._open.pop(partition, None)
         if batch:
             self._out(partition, batch)
+
+    def hurry(self) -> None:
+        """Let nothing wait any more: no more samples are coming than those under way."""
+        self._linger = 0.0
+        for partition in list(self._open):
+            self.flush(partition)
 
     def close(self) -> None:
         """Send nothing more."""

@@ -131,6 +131,26 @@ class Reader:
         return loaded.data
 
     async def _with_retries(self, loader: Loader, uri: str, ticket: Ticket) -> Loaded | None:
+        """Try once; only then set up what trying again needs."""
+        try:
+            return await loader.load(uri, ticket)
+        except UnavailableError as error:
+            first = error
+        tries = iter([first])
+
+        async def load() -> Loaded | None:
+            for failed in tries:
+                raise failed
+            return await loader.load(uri, ticket)
+
+        try:
+            return await self._retrying()(load)
+        except UnavailableError as error:
+            attempts = self.settings.attempts
+            words = "attempt" if attempts == 1 else "attempts"
+            raise LoadError(f"{error}; gave up after {attempts} {words}") from None
+
+    def _retrying(self) -> AsyncRetrying:
         settings = self.settings
         backoff = wait_exponential(settings.backoff, settings.backoff_max) + wait_random(0, settings.backoff)
 
@@ -139,17 +159,12 @@ class Reader:
             self._count("retries", 1)
             return backoff(state) if asked is None else max(0.0, asked)
 
-        retrying = AsyncRetrying(
+        return AsyncRetrying(
             retry=retry_if_exception_type(UnavailableError),
             stop=stop_after_attempt(settings.attempts),
             wait=wait,
             reraise=True,
         )
-        try:
-            return await retrying(loader.load, uri, ticket)
-        except UnavailableError as error:
-            tries = "attempt" if settings.attempts == 1 else "attempts"
-            raise LoadError(f"{error}; gave up after {settings.attempts} {tries}") from None
 
     def _host(self, scheme: str, uri: str) -> asyncio.Semaphore:
         """Return the places at the URI's host; local reads have one to themselves."""
