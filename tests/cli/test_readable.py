@@ -20,7 +20,9 @@ SELECTED = Selected(
 )  # fmt: skip
 VALUES = {
     "data-uris": DataUri(uri=URIS[0], sample_id="one", metadata={"camera": "3"}).encode(),
-    "features": Features(IDS, URIS, np.zeros(2), [{}, {}], np.zeros((2, 3, 4, 4), np.uint8)).encode(),
+    "features": Features(
+        IDS, URIS, np.zeros(2), [{}, {}], {"image": np.zeros((2, 3, 4, 4), np.uint8)}, [bytes(32)] * 2
+    ).encode(),
     "scores": Scores(
         IDS,
         URIS,
@@ -41,7 +43,7 @@ VALUES = {
 }
 SAID = {
     "data-uris": "one  file:///1.png  camera=3",
-    "features": "one  uint8 3x4x4  file:///1.png",
+    "features": "one  image uint8 3x4x4  file:///1.png",
     "scores": "one  cat 0.50 dog 0.50  v2  file:///1.png",
     "selected": "one  margin 0.900 (strategy)  round 3 #1 of 8  cat 0.60 dog 0.40  v2  file:///1.png",
     "labels": "one  skip  by ann",

@@ -28,6 +28,7 @@ from siftstream.streams.transport import MAX_RECORD_BYTES
 from siftstream.streams.work import Work
 
 WATCH_EVERY_S = 1.0
+GATHER_S = 0.003
 log = getLogger(__name__)
 
 Send = Callable[[Work], Awaitable[None]]
@@ -82,6 +83,7 @@ class Flow:
         self._twins: Twins[str, Item] = Twins()
         self._passed: Recent[str] = Recent(settings.dedup_horizon)
         self._contents: Recent[bytes] = Recent(settings.dedup_horizon)
+        self._loaded: list[Item] = []  # not yet handed to the crew
         self._changed = asyncio.Event()  # a hand was freed
         self._crew: Crew[Item | Batch]
         self._tasks: asyncio.TaskGroup
@@ -152,12 +154,22 @@ class Flow:
         try:
             async with self._reader.reading(item.event.uri) as data:
                 item.data, item.made = data, asyncio.get_running_loop().create_future()
-                self._crew.submit([item])
+                self._gather(item)
                 outcome = await item.made
         except Exception as error:
             outcome = error
         item.data, item.made = b"", None
         self._done([(item, outcome)])
+
+    def _gather(self, item: Item) -> None:
+        """Hand loaded items to the crew a few at a time: waking a thread costs more than a small image."""
+        self._loaded.append(item)
+        if len(self._loaded) == 1:
+            asyncio.get_running_loop().call_later(GATHER_S, self._hand_over)
+
+    def _hand_over(self) -> None:
+        loaded, self._loaded = self._loaded, []
+        self._crew.submit(loaded)
 
     def _work(self, job: Item | Batch) -> Sample | Outgoing:
         """Do what runs in the crew's threads: samples are made there, and packed, which else would fight
