@@ -51,11 +51,14 @@ def _infer(settings: Settings, instance: str | None) -> StageApp:
     from siftstream.agents.infer.live import LiveModel
     from siftstream.agents.infer.stage import attach
     from siftstream.agents.versions import require_fit
+    from siftstream.streams.metrics import Metrics, serve
 
     app = _app("infer", settings, instance, buffer=64)
     specs = make_transform(settings.transform).specs
     require_fit(app, settings.model.line, specs)
-    attach(app, LiveModel(app, settings.model, settings.classes, specs))
+    metrics = Metrics("infer")
+    serve(app, metrics, settings.metrics)
+    attach(app, settings.infer, LiveModel(app, settings.model, settings.classes, specs), metrics)
     return app
 
 

@@ -126,7 +126,7 @@ class S3Store(ArtifactStore):
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
             )
-            self._client = boto3.client("s3", config=config)
+            self._client = boto3.Session().client("s3", config=config)
         return self._client
 
     def _write(self, name: str, data: bytes) -> str:

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from siftstream.agents.consensus.settings import ConsensusSettings
 from siftstream.agents.fetch.settings import FetchSettings
 from siftstream.agents.fetch.transforms.settings import ImageSettings, TransformSettings
+from siftstream.agents.infer.settings import InferSettings
 from siftstream.agents.retrain.settings import RetrainSettings
 from siftstream.agents.select.settings import SelectSettings
 from siftstream.connectors.settings import OracleSettings
@@ -36,6 +37,7 @@ class Settings(BaseSettings):
     transform: TransformSettings = ImageSettings()
     fetch: FetchSettings = FetchSettings()
     model: ModelSettings = ModelSettings()
+    infer: InferSettings = InferSettings()
     select: SelectSettings = SelectSettings()
     consensus: ConsensusSettings = ConsensusSettings()
     retrain: RetrainSettings = RetrainSettings()

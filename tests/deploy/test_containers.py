@@ -28,7 +28,7 @@ def bucket(s3_container: S3Server, topic_prefix: str, monkeypatch: pytest.Monkey
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3_container.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3_container.secret_key)
     monkeypatch.setenv("AWS_REGION", "us-east-1")
-    s3 = boto3.resource("s3", region_name="us-east-1")
+    s3 = boto3.Session().resource("s3", region_name="us-east-1")
     yield s3.create_bucket(Bucket=topic_prefix)
     s3.meta.client.close()
 

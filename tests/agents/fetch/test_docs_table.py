@@ -218,7 +218,7 @@ async def s3_row(running: AsyncExitStack, patch: pytest.MonkeyPatch) -> list[str
     mute = await running.enter_async_context(silence())
     for name, value in aws_environment(endpoint).items():
         patch.setenv(name, value)
-    client = boto3.client("s3")
+    client = boto3.Session().client("s3")
     client.create_bucket(Bucket="pictures")
     for key, data in (("a.png", BODY), ("big", bytes(3000))):
         client.put_object(Bucket="pictures", Key=key, Body=data)

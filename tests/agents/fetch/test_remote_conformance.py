@@ -44,7 +44,7 @@ async def test_s3_conforms(monkeypatch: pytest.MonkeyPatch) -> None:
     with s3_server() as endpoint:
         for name, value in aws_environment(endpoint, secret="s3cr3tT0ken").items():
             monkeypatch.setenv(name, value)
-        client = boto3.client("s3")
+        client = boto3.Session().client("s3")
         client.create_bucket(Bucket="pictures")
         client.put_object(Bucket="pictures", Key="a.png", Body=BODY)
         await check_loader(

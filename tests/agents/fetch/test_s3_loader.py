@@ -35,7 +35,7 @@ def moto() -> Iterator[str]:
     with s3_server() as endpoint, pytest.MonkeyPatch.context() as patch:
         for name, value in aws_environment(endpoint).items():
             patch.setenv(name, value)
-        client = boto3.client("s3")
+        client = boto3.Session().client("s3")
         client.create_bucket(Bucket="pictures")
         for key in KEYS:
             client.put_object(Bucket="pictures", Key=key, Body=f"bytes of {key}".encode())
@@ -139,7 +139,7 @@ async def test_an_object_too_large_is_refused_and_room_is_asked_for_first() -> N
 
 
 async def test_a_presigned_url_is_an_ordinary_https_uri(s3: str) -> None:
-    client = boto3.client("s3")
+    client = boto3.Session().client("s3")
     settings = FetchSettings(allow_private_addresses=("127.0.0.1",))
     async with HttpLoader(settings) as loader:
         for key in ["a.png", "a/b c.png", "é+&=?#@:~*'()!$,;.png"]:
