@@ -118,10 +118,18 @@ class Crew(Generic[J]):
                 if place.given_up:  # another thread is in this one's place
                     return
             self._tell(job, result)
+            if self._pace < SHORT_S and self._leave(place, spare=True):
+                return
 
-    def _leave(self, place: _Place) -> bool:
+    def _leave(self, place: _Place, *, spare: bool = False) -> bool:
+        """Give the place back where there is no job, or (`spare`) where another thread gets on too."""
+        lively = monotonic() - LONG_S
         with self._lock:
-            if self._jobs:  # submitted in between, by one who saw no free place
+            if spare:
+                stay = all(other is place or other.since < lively for other in self._places)
+            else:
+                stay = bool(self._jobs)  # submitted in between, by one who saw no free place
+            if stay:
                 return False
             self._places.discard(place)
             self._free += 1
@@ -147,7 +155,9 @@ class Crew(Generic[J]):
     def _all_are_long(self) -> bool:
         limit = monotonic() - LONG_S
         with self._lock:
-            return all(place.job is not None and place.since < limit for place in self._places)
+            return len(self._places) == self._threads - self._free and all(
+                place.job is not None and place.since < limit for place in self._places
+            )
 
     def _hear(self) -> None:
         self._woken = False  # first, so that what comes from here on wakes the loop again

@@ -336,6 +336,17 @@ async def test_a_read_that_hangs_is_answered_for_and_others_go_on() -> None:
         b.near.over.set()
 
 
+async def test_while_one_read_hangs_the_other_threads_do_all_the_rest() -> None:
+    async with bench(decode_threads=2, linger=0.01) as b:
+        await b.put("near:hangs")
+        for n in range(500):
+            await b.put(f"near:{n}")
+        await b.until(lambda: len(b.acked) == 500)
+        assert 0 not in b.acked
+        b.near.over.set()
+    assert len(b.acked) == 501
+
+
 async def test_a_broker_that_does_not_answer_ends_the_flow() -> None:
     async def without_a_broker() -> None:
         async with bench() as b:
