@@ -77,7 +77,7 @@ class Flow:
         acknowledged; what acknowledges records by their tokens; what counts outcomes by name.
         """
         self._settings, self._transform, self._reader = settings, transform, reader
-        self._specs = list(transform.specs.items())
+        self._specs = dict(transform.specs)
         self._send, self._ack, self._count = send, ack, count
         self._packer: Packer[Item] = Packer(settings, partitions, self._full)
         self._twins: Twins[str, Item] = Twins()
@@ -181,14 +181,12 @@ class Flow:
         """Read where that is local, hash and transform."""
         data = item.loader.read(item.event.uri) if item.loader else item.data
         sample = Sample(item.event, self._transform(data), hashlib.sha256(data).digest())
-        for name, spec in self._specs:
-            array = sample.inputs.get(name)
-            if array is None or not spec.fits(array):
-                found = {n: ArraySpec(a.shape, a.dtype) for n, a in sample.inputs.items()}
-                raise TransformError(
-                    f"the transform made {described(found) or 'nothing'},"
-                    f" {described(dict(self._specs))} declared"
-                )
+        inputs, specs = sample.inputs, self._specs
+        if inputs.keys() != specs.keys() or not all(specs[name].fits(inputs[name]) for name in specs):
+            found = {name: ArraySpec(array.shape, array.dtype) for name, array in inputs.items()}
+            raise TransformError(
+                f"the transform made {described(found) or 'nothing'}, {described(specs)} declared"
+            )
         if sample.nbytes > MAX_RECORD_BYTES:
             raise TransformError(
                 f"the sample takes {sample.nbytes:,} bytes with its metadata, over the"
@@ -242,7 +240,7 @@ class Flow:
         if not isinstance(error, BadRecord):
             log.error("an unforeseen error on %s", shown, exc_info=error)
         elif not str(error).startswith(shown):
-            error = type(error)(f"{shown}: {error}")
+            error.args = (f"{shown}: {error}",)  # a plug-in's error may want other arguments to be made
         waiting = self._twins.done(item.event.sample_id)
         await self._refused(item.record, item.token, error)
         for twin in waiting:  # each record has its own say: the next one tries for itself

@@ -93,6 +93,7 @@ class FetchSettings(BaseModel):
     micro_batch_bytes: int = Field(
         default=768 * 1024,
         ge=1,
+        le=7 * 1024 * 1024,  # with ids and framing below what a record may be (streams/transport.py)
         description="Most tensor bytes in one micro-batch; stay below the broker's `message.max.bytes`.",
     )
     linger: float = Field(

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from siftstream.models.loaded import LoadedModel
 from siftstream.schemas import Features, Scores
 from siftstream.schemas.arrays import Arrays, joined, rows
-from siftstream.schemas.errors import InferenceError
+from siftstream.schemas.errors import BadRecord, InferenceError
+from siftstream.streams.emit import check_sizes
 from siftstream.streams.record import Outgoing, Record
 from siftstream.streams.work import Work
 
@@ -76,23 +77,41 @@ def _add(
 ) -> None:
     """Add one micro-batch's scores and dead letters; its samples are the rows from `start` on."""
     end = start + len(features)
-    low, high = np.searchsorted(judged.good, [start, end])
+    low, high = (int(place) for place in np.searchsorted(judged.good, [start, end]))
     if high > low:
-        kept: list[int] = (judged.good[low:high] - start).tolist()
-        scores = Scores(
-            sample_ids=[features.sample_ids[row] for row in kept],
-            uris=[features.uris[row] for row in kept],
-            event_times=features.event_times[kept],
-            metadata=[features.metadata[row] for row in kept],
-            probs=judged.probs_BMC[low:high],
-            embeddings=_half(judged.emb_BD[low:high]),
-            model_version=model.version,
-            encoder=model.encoder.sha256,
-        )
-        work.outputs.append(Outgoing(Scores.topic, scores.encode(), partition=record.partition))
+        _add_scores(work, model, record, features, judged, start, low, high)
     for row in range(start, end):
         if row in judged.bad:
             work.refuse(_alone(record, features, row - start), judged.bad[row])
+
+
+def _add_scores(
+    work: Work, model: LoadedModel, record: Record, features: Features, judged: _Judged,
+    start: int, low: int, high: int,
+) -> None:  # fmt: skip
+    """Add the scores of the judged rows from `low` to `high`; halved where a record would be too large."""
+    kept: list[int] = (judged.good[low:high] - start).tolist()
+    scores = Scores(
+        sample_ids=[features.sample_ids[row] for row in kept],
+        uris=[features.uris[row] for row in kept],
+        event_times=features.event_times[kept],
+        metadata=[features.metadata[row] for row in kept],
+        probs=judged.probs_BMC[low:high],
+        embeddings=_half(judged.emb_BD[low:high]),
+        model_version=model.version,
+        encoder=model.encoder.sha256,
+    )
+    output = Outgoing(Scores.topic, scores.encode(), partition=record.partition)
+    try:
+        check_sizes([output])
+        work.outputs.append(output)
+    except BadRecord as error:
+        if len(kept) == 1:
+            work.refuse(_alone(record, features, kept[0]), error)
+            return
+        middle = (low + high) // 2
+        _add_scores(work, model, record, features, judged, start, low, middle)
+        _add_scores(work, model, record, features, judged, start, middle, high)
 
 
 def _alone(record: Record, features: Features, row: int) -> Record:

@@ -32,6 +32,13 @@ from siftstream.streams.work import Work
 PARTITIONS = 4
 
 
+class OddError(TransformError):
+    """Made with other arguments than ours."""
+
+    def __init__(self, where: str, number: int) -> None:
+        super().__init__(f"{where} {number}")
+
+
 class Bytes(Transform):
     """The first byte of the object, as an array of one number; `!` is what it cannot read."""
 
@@ -41,6 +48,10 @@ class Bytes(Transform):
     def __call__(self, data: bytes) -> dict[str, np.ndarray]:
         if data == b"!":
             raise TransformError("not a letter")
+        if data == b"odd":
+            raise OddError("plug-in", 7)
+        if data == b"more":
+            return {"x": np.zeros(1, np.uint8), "y": np.zeros(1, np.uint8)}
         if data == b"bug":
             raise KeyError("unforeseen")
         return {"x": np.zeros(9 if data == b"wrong" else 1, np.uint8) + data[0]}
@@ -226,6 +237,17 @@ async def test_an_unforeseen_error_in_a_plug_in_is_one_dead_letter(caplog: pytes
         await b.put("near:a")
     assert b.refused == {0: "KeyError: 'unforeseen'"}
     assert "an unforeseen error on near:…" in caplog.text
+    assert b.uris == ["near:a"]
+
+
+async def test_a_plug_ins_own_errors_and_arrays_too_many_are_dead_letters() -> None:
+    async with bench() as b:
+        for uri in ("near:odd", "near:more", "near:a"):
+            await b.put(uri)
+    assert b.refused == {
+        0: "OddError: near:…: plug-in 7",
+        1: "TransformError: near:…: the transform made x uint8 1, y uint8 1, x uint8 1 declared",
+    }
     assert b.uris == ["near:a"]
 
 

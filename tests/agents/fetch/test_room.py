@@ -36,6 +36,18 @@ async def test_the_oldest_goes_on_whatever_it_takes() -> None:
         assert room.used == 41
 
 
+async def test_a_load_that_waits_for_memory_does_not_use_up_its_deadline() -> None:
+    room = Room(10)
+    with room.ticket() as one, room.ticket() as two:
+        await one.room_for(10)
+        async with asyncio.timeout(0.05) as two.deadline:
+            waiting = asyncio.get_running_loop().call_later(0.15, one.__exit__, None, None, None)
+            await two.room_for(5)
+            assert two.deadline.when() is not None
+        assert room.used == 5
+        waiting.cancel()
+
+
 @given(st.lists(st.lists(st.integers(1, 60), min_size=1, max_size=5), min_size=1, max_size=12))
 @settings(max_examples=50, deadline=None)
 def test_loads_that_grow_all_end_and_stay_within_the_limit_and_one_object(sizes: list[list[int]]) -> None:

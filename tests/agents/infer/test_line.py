@@ -231,6 +231,25 @@ async def test_a_broker_that_does_not_answer_ends_the_line() -> None:
         await without_a_broker()
 
 
+def test_scores_too_large_for_a_record_are_halved_and_one_alone_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model: Any = FakeModel()
+    model.predict = lambda inputs: (
+        np.full((3, 1, 50), 0.02, np.float32), np.zeros((3, 400), np.float32)
+    )  # fmt: skip
+    batch = record(0, [1, 2, 3])
+    whole = score(model, [(batch, Features.decode(batch.value))]).outputs[0].value
+    monkeypatch.setattr("siftstream.streams.emit.MAX_RECORD_BYTES", len(whole or b"") - 1)
+    work = score(model, [(batch, Features.decode(batch.value))])
+    names = [Scores.decode(output.value).sample_ids for output in work.outputs]
+    assert names == [["0-0-0"], ["0-0-1", "0-0-2"]]
+    monkeypatch.setattr("siftstream.streams.emit.MAX_RECORD_BYTES", 100)
+    work = score(model, [(batch, Features.decode(batch.value))])
+    assert [Features.decode(r.value).sample_ids for r, _ in work.refused] == [["0-0-0"], ["0-0-1"], ["0-0-2"]]
+    assert "over the 100 of a record" in str(work.refused[0][1])
+
+
 def test_the_largest_finite_scores_survive_half_precision() -> None:
     model: Any = FakeModel()
     model.predict = lambda inputs: (np.full((1, 1, 2), 0.5, np.float32), np.full((1, 2), 1e9, np.float32))

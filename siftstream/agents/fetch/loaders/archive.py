@@ -24,9 +24,7 @@ from siftstream.schemas.errors import LoadError, RefusedError
 KEPT: Final = 8  # archives kept open
 SHARE: Final = 4  # they take at most one part in so many of fetch.in_flight_bytes
 LoadInner = Callable[[str], Awaitable[bytes]]
-Stamp = tuple[
-    int, ...
-]  # what tells one version of a local file from another; of a remote archive nothing does
+Stamp = tuple[int, ...]  # tells one version of a local file from another; of a remote one nothing does
 Key = tuple[str, str]  # scheme and inner URI
 
 

@@ -106,7 +106,7 @@ class Reader:
             ticket.known = kept.validator
         async with self._host(scheme, uri), self._places:
             try:
-                async with asyncio.timeout(self.settings.timeout):
+                async with asyncio.timeout(self.settings.timeout) as ticket.deadline:
                     loaded = await self._with_retries(loader, uri, ticket)
             except TimeoutError:
                 raise LoadError(

@@ -59,12 +59,20 @@ class Ticket:
 
     def __init__(self, room: Room, known: str) -> None:
         self.known = known
+        self.deadline: asyncio.Timeout | None = None  # of the load; it stands still while memory is awaited
         self._room = room
 
     async def room_for(self, size: int) -> None:
         """Wait until `size` more bytes may be held."""
-        if not self._room.grant(self, size):
-            await self._room.wait(self, size)
+        if self._room.grant(self, size):
+            return
+        deadline, clock = self.deadline, asyncio.get_running_loop().time
+        end, began = deadline.when() if deadline else None, clock()
+        if deadline is not None:
+            deadline.reschedule(None)
+        await self._room.wait(self, size)
+        if deadline is not None and end is not None:
+            deadline.reschedule(end + clock() - began)
 
     def __enter__(self) -> Self:
         return self
