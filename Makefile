@@ -40,8 +40,8 @@ format: $(STAMP) ## put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## samples a second through the whole line
-	$(BIN)/python -m benchmarks.line $(ARGS)
+bench: $(STAMP) ## the line beside its raw limits and beside what others do: ratios, in about ten minutes
+	$(BIN)/siftstream bench --count 4000 $(ARGS)
 
 constraints: ## resolve the pinned versions anew after a change in pyproject.toml (ARGS=--upgrade: the newest)
 	@scripts/setup.sh --constraints $(ARGS)

@@ -36,7 +36,7 @@ def _fetch(settings: Settings, instance: str | None) -> StageApp:
     from siftstream.agents.versions import require_fit
     from siftstream.streams.metrics import Metrics, serve
 
-    app = _app("fetch", settings, instance, buffer=4096)
+    app = _app("fetch", settings, instance, coalesced=("data-uris",), buffer=64)
     metrics = Metrics("fetch")
     serve(app, metrics, settings.metrics)
     oddities = metrics.counter("oddities", "What was strange in samples and is no error, by kind.")
@@ -58,7 +58,8 @@ def _infer(settings: Settings, instance: str | None) -> StageApp:
     require_fit(app, settings.model.line, specs)
     metrics = Metrics("infer")
     serve(app, metrics, settings.metrics)
-    attach(app, settings.infer, LiveModel(app, settings.model, settings.classes, specs), metrics)
+    live = LiveModel(app, settings.model.kept_in(settings.state), settings.classes, specs)
+    attach(app, settings.infer, live, metrics)
     return app
 
 
@@ -78,7 +79,7 @@ def _consensus(settings: Settings, instance: str | None) -> StageApp:
     from siftstream.agents.consensus.ballots import Ballots
     from siftstream.agents.consensus.stage import attach
 
-    app = _app("consensus", settings, instance, buffer=4096)
+    app = _app("consensus", settings, instance, coalesced=("labels",), buffer=64)
     attach(app, Ballots(settings.classes, settings.consensus.holdout))
     return app
 
@@ -95,10 +96,9 @@ def _retrain(settings: Settings, instance: str | None) -> StageApp:
     samples = Samples(
         settings.fetch, make_transform(settings.transform), settings.state / "samples", _cache(settings)
     )
-    course = Course(
-        settings.retrain, settings.model, settings.classes, samples, settings.state / "jobs" / replica
-    )
-    attach(app, settings.retrain, settings.model, course, replica)
+    model = settings.model.anywhere()
+    course = Course(settings.retrain, model, settings.classes, samples, settings.state / "jobs" / replica)
+    attach(app, settings.retrain, model, course, replica)
     return app
 
 

@@ -18,9 +18,11 @@ COMMANDS = {
     "watch": "Keep sending what newly appears in folders and buckets, until Ctrl-C.",
     "tail": "Show what passes through a topic, one readable line a sample.",
     "status": "Show each stage's lag and members, the window, labels, the live model, dead letters.",
+    "models": "List, import, quantize and promote models.",
     "topics": "List the pipeline's topics, or create them.",
     "config": "Write, check or show the configuration.",
     "oracle": "Run the simulated annotator, which knows the truth and takes its time.",
+    "bench": "Measure the whole line beside its raw limits and beside what others do.",
     "broker": "Run a real Kafka on this machine until Ctrl-C: no Docker, no Java installation needed.",
 }
 """Name and help of each command; `siftstream.cli.NAME` holds it: a function or Typer app of that name."""

@@ -21,6 +21,7 @@ from rich.progress import (
 
 from siftstream.cli.cluster import settings_with_cluster
 from siftstream.cli.options import Config
+from siftstream.connectors.delivery import TOGETHER
 from siftstream.connectors.push import Pushed, pairs, total_of
 from siftstream.connectors.push import push as push_entries
 from siftstream.connectors.sent import LOT, Sent, record_file
@@ -88,6 +89,12 @@ def push(
         float | None, typer.Option(min=0.001, help="Samples a second at most; without it as fast as it goes.")
     ] = None,
     metadata: Notes = None,
+    together: Annotated[
+        int,
+        typer.Option(
+            min=1, max=256, help="Samples in one Kafka record, as a JSON array; 1: each in its own."
+        ),
+    ] = TOGETHER,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Go on after a bad line, and count them; else stop there.")
     ] = False,
@@ -121,7 +128,7 @@ def push(
                 pushed = push_entries(
                     entries_of(named, bad or refuse), settings.kafka, settings.pipeline, rate=rate,
                     metadata=notes, told=progress, sent=sent, restart=restart, bad=bad or refuse,
-                    lot=1 if "-" in (sources or ()) else LOT,
+                    lot=1 if "-" in (sources or ()) else LOT, together=together,
                 )  # fmt: skip
         except KeyboardInterrupt:
             console.print(f"stopped: {so_far(progress.pushed)}; the same command goes on from there")

@@ -12,9 +12,11 @@ from siftstream.schemas import (
     Query,
     Scores,
     Selected,
+    Shadow,
     TrainingLabel,
 )
 from siftstream.schemas.arrays import ArraySpec, described
+from siftstream.schemas.bulk import Unreadable, decode_many
 from siftstream.schemas.errors import SchemaError
 from siftstream.streams.dead_letters import PREFIX
 from siftstream.streams.dead_letters import TOPIC as DEAD_LETTERS
@@ -64,8 +66,12 @@ def _told(topic: str, record: Record, classes: Sequence[str]) -> list[str]:
         return features(Features.decode(record.value))
     if topic == Scores.topic:
         return scores(Scores.decode(record.value), classes)
+    if topic == Shadow.topic:
+        return scores(Shadow.decode(record.value), classes)
     if record.value is None:
         return [f"{short((record.key or b'').decode(errors='replace'))}  removed"]
+    if topic == DataUri.topic:
+        return [uri_line(found) for found in decode_many(record.value)]
     kinds = {event.topic: event for event in EVENTS}
     return [event_line(kinds[topic].decode(record.value))]
 
@@ -101,12 +107,17 @@ def scores(batch: Scores, classes: Sequence[str]) -> list[str]:
     return lines
 
 
+def uri_line(found: DataUri | Unreadable) -> str:
+    """One of the URIs of a record in one line."""
+    if isinstance(found, Unreadable):
+        return f"not readable: {found.error}; begins {beginning(found.value)}"
+    notes = "".join(f"  {key}={value}" for key, value in found.metadata.items())
+    return f"{short(found.sample_id)}  {uri(found.uri)}{notes}"
+
+
 def event_line(event: object) -> str:
     """One event in one line."""
     match event:
-        case DataUri():
-            notes = "".join(f"  {key}={value}" for key, value in event.metadata.items())
-            return f"{short(event.sample_id)}  {uri(event.uri)}{notes}"
         case Selected():
             why = f"{event.strategy} {event.score:.3f} ({event.reason})"
             where = f"round {event.round} #{event.rank + 1} of {event.round_size}"

@@ -1,10 +1,15 @@
-"""Delivery: events on their way to Kafka, each with its mark until the broker has acknowledged it."""
+"""Delivery: events on their way to Kafka, each with its mark until the broker has acknowledged it.
+
+Many events may travel in one record, a JSON array: Kafka and fetch then pay for a record once. Those of an
+array lie on the partition that each would have had alone, so an id always meets the same worker.
+"""
 
 import time
-from collections import deque
+from collections import defaultdict, deque
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from kafka import KafkaProducer
 from kafka.errors import AuthorizationError, KafkaError, MessageSizeTooLargeError
@@ -12,21 +17,33 @@ from kafka.errors import AuthorizationError, KafkaError, MessageSizeTooLargeErro
 from siftstream.connectors.sent import Sent
 from siftstream.schemas import DataUri
 from siftstream.schemas.errors import ConfigError, SchemaError, SiftError, UnavailableError
+from siftstream.streams.partition import partitions_of_ids
 from siftstream.streams.settings import KafkaSettings
 
+TOGETHER: Final = 128  # events a record where many travel in one
+TOGETHER_BYTES: Final = 256 << 10  # of a record of many
+GATHERED: Final = 4096  # events that wait for others at most
+GATHERED_S: Final = 0.1  # and for how long
 IN_FLIGHT: Final = 20_000  # events sent and not acknowledged yet
 ACKNOWLEDGED_WITHIN_S: Final = 60.0
 CLOSED_WITHIN_S: Final = 5.0
 RECONNECT_WITHIN_MS: Final = 5000  # of a broker that is back
 
 
+class _Event(NamedTuple):
+    sample_id: str
+    value: bytes
+    mark: bytes
+
+
 @dataclass
 class _Flight:
-    """One event that is under way; without a future it waits to be sent again."""
+    """One record that is under way; without a future it waits to be sent again."""
 
-    mark: bytes
-    key: bytes
+    marks: list[bytes]
+    key: bytes | None
     value: bytes
+    partition: int | None  # none: the key places it
     since: float  # when it was given to us, in monotonic seconds
     future: Any = None
 
@@ -48,7 +65,13 @@ class Delivery:
     """
 
     def __init__(
-        self, kafka: KafkaSettings, topic: str, sent: Sent | None, *, patience: float = ACKNOWLEDGED_WITHIN_S
+        self,
+        kafka: KafkaSettings,
+        topic: str,
+        sent: Sent | None,
+        *,
+        patience: float = ACKNOWLEDGED_WITHIN_S,
+        together: int = 1,
     ) -> None:
         """Connect.
 
@@ -57,11 +80,15 @@ class Delivery:
             topic: The topic's name on it.
             sent: The record; none: nothing is noted.
             patience: Seconds that a call waits for the cluster at most.
+            together: Events a record at most; more than 1 makes each record a JSON array.
 
         Raises:
             UnavailableError: the cluster does not answer.
         """
         self._kafka, self._topic, self._sent, self.patience = kafka, topic, sent, patience
+        self._together = together
+        self._gathered: list[_Event] = []  # not in a record yet,
+        self._gathering_since = 0.0  # since this moment
         self._flights: deque[_Flight] = deque()
         self._marks: set[bytes] = set()
         self.acknowledged = 0
@@ -72,7 +99,7 @@ class Delivery:
 
     def __len__(self) -> int:
         """How many are under way."""
-        return len(self._flights)
+        return len(self._marks)
 
     @property
     def late(self) -> float:
@@ -85,12 +112,40 @@ class Delivery:
         Raises:
             SchemaError: the event is larger than Kafka takes; UnavailableError: this event was not sent.
         """
-        if len(self._flights) >= IN_FLIGHT:
+        if len(self._marks) >= IN_FLIGHT:
             self.drain(self.patience)
-        flight = _Flight(mark, event.key, event.encode(), time.monotonic())
-        self._depart(flight)
-        self._flights.append(flight)
+        value = event.encode()
+        if self._together == 1 or len(value) > TOGETHER_BYTES:
+            self._depart(_Flight([mark], event.key, value, None, time.monotonic()))
+        else:
+            self._gathering_since = self._gathering_since if self._gathered else time.monotonic()
+            self._gathered.append(_Event(event.sample_id, value, mark))
         self._marks.add(mark)
+        if len(self._gathered) >= GATHERED:
+            self._post()
+
+    def _post(self) -> None:
+        """Put what was gathered under way, in records of many."""
+        partitions = self._partitions()
+        gathered, self._gathered = self._gathered, []
+        groups: dict[int, list[_Event]] = defaultdict(list)
+        for event, partition in zip(
+            gathered, partitions_of_ids([event.sample_id for event in gathered], partitions), strict=True
+        ):
+            groups[partition].append(event)
+        for partition, events in groups.items():
+            for part in _records(events, self._together):
+                value = b"[" + b",".join(event.value for event in part) + b"]"
+                marks = [event.mark for event in part]
+                self._depart(_Flight(marks, None, value, partition, self._gathering_since))
+
+    def _partitions(self) -> int:
+        if self._producer is None:
+            raise UnavailableError(f"Kafka at {self._kafka.bootstrap_servers} does not take events")
+        try:
+            return len(self._producer.partitions_for(self._topic))
+        except KafkaError as error:
+            raise self._ours(error) from error
 
     def drain(self, patience: float = 0.0) -> None:
         """Note what was acknowledged, in order, as far as it goes; with patience, at least one.
@@ -98,6 +153,8 @@ class Delivery:
         Raises:
             UnavailableError: the first one failed, or was not acknowledged in time; it stays.
         """
+        if self._gathered and (patience or time.monotonic() - self._gathering_since > GATHERED_S):
+            self._post()
         while self._flights:
             flight = self._flights[0]
             if flight.future is None:
@@ -130,11 +187,14 @@ class Delivery:
         self._producer = self._connected()
         for flight in self._flights:
             if flight.future is None:
-                self._depart(flight)
+                self._hand_over(flight)
 
     def close(self) -> None:
         """Give what is under way a moment, note what was acknowledged in any order, and disconnect."""
         if self._producer is not None:
+            with suppress(SiftError):  # what is not sent is not noted, and sent the next time
+                if self._gathered:
+                    self._post()
             self._let_go(CLOSED_WITHIN_S)
         for flight in self._flights:
             if flight.arrived:
@@ -165,20 +225,27 @@ class Delivery:
                 producer.close(timeout=0)
 
     def _depart(self, flight: _Flight) -> None:
+        self._hand_over(flight)
+        self._flights.append(flight)
+
+    def _hand_over(self, flight: _Flight) -> None:
         if self._producer is None:
             raise UnavailableError(f"Kafka at {self._kafka.bootstrap_servers} does not take events")
         try:
-            flight.future = self._producer.send(self._topic, flight.value, key=flight.key)
+            flight.future = self._producer.send(
+                self._topic, flight.value, key=flight.key, partition=flight.partition
+            )
         except MessageSizeTooLargeError:
             raise SchemaError(f"an event of {len(flight.value):,} bytes is larger than Kafka takes") from None
         except KafkaError as error:
             raise self._ours(error) from error
 
     def _note(self, flight: _Flight) -> None:
-        self.acknowledged += 1
-        self._marks.discard(flight.mark)
+        self.acknowledged += len(flight.marks)
+        self._marks.difference_update(flight.marks)
         if self._sent is not None:
-            self._sent.add(flight.mark)
+            for mark in flight.marks:
+                self._sent.add(mark)
 
     def _ours(self, error: KafkaError) -> SiftError:
         if isinstance(error, AuthorizationError):
@@ -187,3 +254,16 @@ class Delivery:
                 " see the user's rights"
             )
         return UnavailableError(f"Kafka at {self._kafka.bootstrap_servers} does not take events: {error}")
+
+
+def _records(events: Sequence[_Event], most: int) -> list[list[_Event]]:
+    """Cut the events of a partition into records."""
+    cut: list[list[_Event]] = []
+    size = 0
+    for event in events:
+        if not cut or len(cut[-1]) == most or size + len(event.value) > TOGETHER_BYTES:
+            cut.append([])
+            size = 0
+        cut[-1].append(event)
+        size += len(event.value)
+    return cut

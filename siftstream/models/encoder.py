@@ -1,32 +1,29 @@
 """An encoder: one ONNX graph that turns model-ready inputs into embeddings, in ONNX Runtime."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
+from siftstream.models.binding import BoundRuns
 from siftstream.models.inputs import paired
-from siftstream.models.providers import choose
+from siftstream.models.session import (
+    THIS_MACHINE,
+    Machine,
+    dtype_of,
+    first_line,
+    inputs_of,
+    open_session,
+    output_of,
+)
+from siftstream.models.settings import RuntimeSettings
 from siftstream.schemas import ModelInput
 from siftstream.schemas.arrays import Arrays
 from siftstream.schemas.errors import InferenceError, ModelError
 
-_DTYPES = {
-    "tensor(uint8)": np.uint8,
-    "tensor(int8)": np.int8,
-    "tensor(int16)": np.int16,
-    "tensor(int32)": np.int32,
-    "tensor(int64)": np.int64,
-    "tensor(float16)": np.float16,
-    "tensor(float)": np.float32,
-    "tensor(double)": np.float64,
-}
 Inputs: TypeAlias = Arrays | NDArray[Any]
-
-_QUIET = 4  # ONNX Runtime's own log: fatal only; every error reaches us as an exception as well
 
 
 class Encoder:
@@ -36,22 +33,30 @@ class Encoder:
     only output). Providers are tried best first, where this machine has them.
 
     Raises:
-        ModelError: not an ONNX graph of that form.
+        ModelError: not an ONNX graph of that form, or not on the provider that is required.
     """
 
-    def __init__(self, onnx: bytes, *, threads: int = 1, providers: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, onnx: bytes, settings: RuntimeSettings | None = None, *, threads: int = 1,
+        providers: Sequence[str] | None = None, machine: Machine = THIS_MACHINE,
+    ) -> None:  # fmt: skip
+        """Args: the graph; how it runs, of which `threads` and `providers` are the short form; where."""
+        if settings is None:
+            settings = RuntimeSettings(threads=threads)
+            if providers is not None:
+                settings = settings.model_copy(update={"providers": tuple(providers)})
         self.sha256 = hashlib.sha256(onnx).hexdigest()
-        self._session = _open(onnx, threads, choose(providers or ("tensorrt", "cuda", "cpu")))
-        self.provider: str = self._session.get_providers()[0]
-        self.inputs: dict[str, ModelInput] = {
-            entry.name: _input_spec(entry) for entry in self._session.get_inputs()
-        }
-        outputs = self._session.get_outputs()
-        names = [entry.name for entry in outputs]
-        if "embedding" not in names and len(names) != 1:
-            raise ModelError(f"encoder: outputs {', '.join(names)}; name one of them 'embedding'")
-        self._output = outputs[names.index("embedding") if "embedding" in names else 0]
+        opened = open_session(onnx, settings, machine)
+        self._session = opened.session
+        self.choice, self.precision, self.threads = opened.choice, opened.precision, settings.threads
+        self.inputs: dict[str, ModelInput] = inputs_of(opened.session)
+        self._output = output_of(opened.session)
+        self._runs: Callable[[Arrays], NDArray[Any]] = self._plain
         self.dim: int = self._find_dim()
+        if self.choice.provider != "cpu":
+            self._runs = BoundRuns(
+                opened.session, self._output.name, (self.dim,), dtype_of(self._output), device=machine.device
+            )
 
     def _find_dim(self) -> int:
         shape: list[int | str | None] = list(self._output.shape)
@@ -113,38 +118,12 @@ class Encoder:
                 raise InferenceError(f"encoder: inputs of type {array.dtype}, {spec.dtype} expected")
         return arrays
 
-    def _run(self, inputs: Arrays) -> NDArray[np.floating]:
+    def _run(self, inputs: Arrays) -> NDArray[Any]:
         try:
-            feed = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
-            outputs: Any = self._session.run([self._output.name], feed)
+            return self._runs(inputs)
         except Exception as error:  # ONNX Runtime's errors share no base but Exception
-            raise InferenceError(f"encoder: the run failed: {_first_line(error)}") from error
-        return outputs[0]
+            raise InferenceError(f"encoder: the run failed: {first_line(error)}") from error
 
-
-def _input_spec(entry: Any) -> ModelInput:
-    if entry.type not in _DTYPES:
-        raise ModelError(f"encoder: input {entry.name} of type {entry.type}; numbers expected")
-    shape: list[int | str | None] = list(entry.shape)
-    if not shape or isinstance(shape[0], int):
-        raise ModelError(
-            f"encoder: input {entry.name} of shape {shape}; its first axis must be a free batch axis"
-        )
-    sizes = tuple(n if isinstance(n, int) else None for n in shape[1:])
-    return ModelInput(shape=sizes, dtype=np.dtype(_DTYPES[entry.type]).name)
-
-
-def _open(onnx: bytes, threads: int, providers: list[str]) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = _QUIET
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # stages share the cores
-    try:
-        return ort.InferenceSession(onnx, sess_options=options, providers=providers)
-    except Exception as error:  # ONNX Runtime's errors share no base but Exception
-        raise ModelError(f"encoder: ONNX Runtime cannot load it: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    def _plain(self, inputs: Arrays) -> NDArray[Any]:
+        feed = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
+        return self._session.run([self._output.name], feed)[0]

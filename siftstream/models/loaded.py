@@ -11,6 +11,7 @@ from siftstream.models.artifacts import ArtifactStore
 from siftstream.models.encoder import Encoder, Inputs
 from siftstream.models.head import Head
 from siftstream.models.inputs import check_fit
+from siftstream.models.passes import Passes
 from siftstream.models.settings import SPARE, ModelSettings
 from siftstream.models.spare import spare_encoder
 from siftstream.schemas import ModelVersion
@@ -37,6 +38,8 @@ class LoadedModel:
     classes: tuple[str, ...]
     encoder: Encoder
     head: Head
+    passes: Passes | None = None
+    """Monte-Carlo dropout: the encoder run several times; none: once."""
 
     def __post_init__(self) -> None:
         if self.head.dim != self.encoder.dim:
@@ -77,31 +80,57 @@ class LoadedModel:
         if previous is not None and previous.encoder.sha256 == version.encoder.sha256:
             encoder = previous.encoder
         else:
-            encoder = Encoder(
-                store.get(version.encoder), threads=settings.threads, providers=settings.providers
-            )
+            encoder = Encoder(store.get(version.encoder), settings)
         if specs is not None:
             try:
                 check_fit(encoder.inputs, specs)
             except ModelError as error:
                 raise ModelError(f"model {version.version}: {error}") from None
-        return cls(version.version, version.classes, encoder, Head.from_bytes(store.get(version.head)))
+        head = Head.from_bytes(store.get(version.head))
+        return cls(
+            version.version, version.classes, encoder, head,
+            cls._passes(version, encoder, store, settings, previous),
+        )  # fmt: skip
+
+    @staticmethod
+    def _passes(
+        version: ModelVersion, encoder: Encoder, store: ArtifactStore, settings: ModelSettings,
+        previous: "LoadedModel | None",
+    ) -> Passes | None:  # fmt: skip
+        if version.passes == 1 or version.encoder is None:
+            return None
+        if previous is not None and previous.passes is not None and previous.encoder is encoder:
+            return previous.passes.times(version.passes)
+        onnx = store.get(version.encoder)
+        return Passes.of(onnx, encoder, version.passes, lambda part: Encoder(part, settings))
 
     @classmethod
     def spare(cls, specs: Specs, classes: Sequence[str], settings: ModelSettings) -> Self:
         """Return the model that runs before any exists: random encoder, all classes equally likely."""
         onnx = spare_encoder(specs, settings.seed, settings.dim)
-        encoder = Encoder(onnx, threads=settings.threads, providers=settings.providers)
+        encoder = Encoder(onnx, settings)
         return cls(SPARE, tuple(classes), encoder, Head.uniform(1, encoder.dim, len(classes)))
+
+    @property
+    def members(self) -> int:
+        """Members of the probabilities, M: those of the head, in every pass."""
+        return self.head.members * (self.passes.count if self.passes is not None else 1)
 
     def predict(self, inputs: Inputs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return probabilities [B, M, C] and embeddings [B, D], both float32.
 
+        With Monte-Carlo dropout the members are those of each pass, and an embedding is the passes' mean.
+
         Raises:
             InferenceError: the inputs are not what the encoder reads, or its run failed.
         """
-        emb_BD = self.encoder.embed(inputs)
-        return self.head.probs(emb_BD), emb_BD
+        if self.passes is None:
+            emb_BD = self.encoder.embed(inputs)
+            return self.head.probs(emb_BD), emb_BD
+        emb_BPD = self.passes.embed(inputs)
+        size, passes, dim = emb_BPD.shape
+        probs = self.head.probs(emb_BPD.reshape(size * passes, dim))
+        return probs.reshape(size, self.members, self.head.classes), emb_BPD.mean(axis=1)
 
 
 def _few(names: Sequence[str]) -> str:

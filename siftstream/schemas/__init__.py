@@ -1,6 +1,6 @@
 """What travels: events, micro-batches, and the error tree."""
 
-from siftstream.schemas.batches import BATCHES, MAX_SAMPLES, Features, MicroBatch, Scores
+from siftstream.schemas.batches import BATCHES, MAX_SAMPLES, Features, MicroBatch, Scores, Shadow
 from siftstream.schemas.events import (
     EVENTS,
     Artifact,
@@ -36,6 +36,7 @@ __all__ = [
     "Reason",
     "Scores",
     "Selected",
+    "Shadow",
     "Slice",
     "TrainingLabel",
     "VersionStatus",

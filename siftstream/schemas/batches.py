@@ -180,6 +180,7 @@ class Scores(MicroBatch):
     embeddings: np.ndarray  # [B, D] float16
     model_version: str
     encoder: str  # sha256 of the encoder that made the embeddings
+    line: str = ""  # the line of models that the version is of; empty in records of before lines were told
 
     def _tensors(self) -> dict[str, np.ndarray]:
         return {"probs": self.probs, "embeddings": self.embeddings}
@@ -189,22 +190,32 @@ class Scores(MicroBatch):
         return {name: _tensor(table, name) for name in ("probs", "embeddings")}
 
     def _notes(self) -> dict[str, str]:
-        return {"model_version": self.model_version, "encoder": self.encoder}
+        return {"model_version": self.model_version, "encoder": self.encoder, "line": self.line}
 
     @classmethod
     def _read_notes(cls, notes: dict[str, str]) -> dict[str, Any]:
-        return {"model_version": notes["model_version"], "encoder": notes["encoder"]}
+        return {
+            "model_version": notes["model_version"],
+            "encoder": notes["encoder"],
+            "line": notes.get("line", ""),
+        }
 
     @classmethod
     def _from_arrow(cls, table: pa.RecordBatch, notes: dict[str, str]) -> Self:
         batch = super()._from_arrow(table, notes)
         if batch.probs.ndim != 3 or batch.embeddings.ndim != 2:
             raise SchemaError(
-                "scores: probabilities must be [members, classes] and the embedding [dim] a sample"
+                f"{cls.topic}: probabilities must be [members, classes] and the embedding [dim] a sample"
             )
         if not (np.isfinite(batch.probs).all() and np.isfinite(batch.embeddings).all()):
-            raise SchemaError("scores: a probability or embedding that is not a finite number")
+            raise SchemaError(f"{cls.topic}: a probability or embedding that is not a finite number")
         return batch
 
 
-BATCHES: tuple[type[MicroBatch], ...] = (Features, Scores)
+class Shadow(Scores):
+    """What a line of models said that is only recorded: as scores, in a topic that nobody acts on."""
+
+    topic: ClassVar[str] = "shadow"
+
+
+BATCHES: tuple[type[MicroBatch], ...] = (Features, Scores, Shadow)

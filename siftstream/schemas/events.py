@@ -121,6 +121,7 @@ class Selected(Event):
         default=None, description="Known chance of having been chosen; only where chosen at random."
     )
     model_version: str | None = None
+    model_line: str | None = Field(default=None, description="The line of models that the version is of.")
     prediction: str | None = Field(default=None, description="The class the model would answer.")
     probabilities: dict[str, Probability] = Field(
         default_factory=dict, description="The likeliest classes, at most ten."
@@ -277,6 +278,12 @@ class ModelVersion(Event):
     head: Artifact | None = None
     inputs: dict[str, ModelInput] = Field(
         default_factory=dict, description="What the encoder reads, by name; empty: not told."
+    )
+    passes: int = Field(
+        default=1,
+        ge=1,
+        le=1024,
+        description="Runs of the encoder a sample, each with dropout masks of its own; 1: no dropout.",
     )
     parent: str | None = None
     trainer: str | None = None

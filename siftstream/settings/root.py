@@ -52,3 +52,10 @@ class Settings(BaseSettings):
         if len(set(self.classes)) != len(self.classes):
             raise ValueError("classes: a name stands there twice")
         return self
+
+    @model_validator(mode="after")
+    def _other_lines(self) -> Self:
+        own = self.model.line
+        if any(line.line == own for line in self.infer.lines):
+            raise ValueError(f"infer.lines: {own} is the pipeline's own line (model.line); name another")
+        return self

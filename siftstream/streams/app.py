@@ -80,6 +80,7 @@ def make_app(
     group: str | None = None,
     instance: str | None = None,
     floors: Iterable[str] = (),
+    coalesced: Iterable[str] = (),
     buffer: int = 256,
 ) -> StageApp:
     """Return the Faust app of `stage`, not started.
@@ -92,7 +93,8 @@ def make_app(
         group: Another consumer group than the stage's own (trainers are one each).
         instance: Static member id: a worker that comes back under it gets its partitions at once.
         floors: Topics (design names) committed by floor.
-        buffer: Records buffered a partition; thousands where a record is one small event.
+        coalesced: Topics (design names) of one small event a record, handed out in bunches.
+        buffer: Records, or bunches of them, buffered a partition.
 
     Raises:
         ConfigError: no cluster is named.
@@ -123,7 +125,8 @@ def make_app(
         broker_commit_interval=0.5, broker_commit_livelock_soft_timeout=kafka.stall_limit,
         broker_max_poll_records=500, stream_buffer_maxsize=buffer, stream_wait_empty=True,
         stream_recovery_delay=0.0,
-        producer_linger=0.003, producer_max_batch_size=transport.MAX_BATCH_BYTES,
+        producer_linger=0.0,  # what the emitter sends is a whole batch: nothing could join it
+        producer_max_batch_size=transport.MAX_BATCH_BYTES,
         producer_max_request_size=transport.MAX_REQUEST_BYTES,
         producer_compression_type=None if kafka.compression == "none" else kafka.compression,
         TableManager=NoTables,
@@ -132,6 +135,7 @@ def make_app(
     app.stage, app.pipeline, app.kafka = stage, pipeline, kafka
     safe: Any = app.transport
     safe.floors = frozenset(pipeline.topic(name) for name in floors)
+    safe.coalesced = frozenset(pipeline.topic(name) for name in coalesced)
     app.emitter = Emitter(app, pipeline, deadline=kafka.emit_deadline)
     app.task(watch(app, kafka.stall_limit))
     return app

@@ -8,6 +8,7 @@ from typing import Any
 
 from kafka.structs import TopicPartition
 
+from siftstream.streams.runs_on import RunsOn
 from siftstream.streams.settings import PipelineSettings
 from siftstream.streams.topics import TOPICS
 
@@ -36,6 +37,7 @@ class Position:
     next: int  # the first offset it has not handled
     rows: int | None = None
     seen: int | None = None
+    runs_on: RunsOn | None = None
 
 
 Positions = dict[TopicPartition, Position]
@@ -61,16 +63,18 @@ def positions_of(
 def position_of(offset: int, metadata: str, first: int) -> Position:
     """Read a commit; a stage that commits a window's floor says in the metadata how far it really is.
 
+    Infer says there what its model runs on.
+
     >>> position_of(4, '{"seen":10,"done":0,"head":6,"rows":5}', 0)
-    Position(next=7, rows=5, seen=15)
+    Position(next=7, rows=5, seen=15, runs_on=None)
     >>> position_of(-1, "", 3)
-    Position(next=3, rows=None, seen=None)
+    Position(next=3, rows=None, seen=None, runs_on=None)
     """
     try:
         memory = json.loads(metadata) if metadata.startswith("{") else {}
         head, rows, seen = int(memory["head"]), int(memory["rows"]), int(memory["seen"])
     except (ValueError, KeyError, TypeError):
-        return Position(max(offset, first))
+        return Position(max(offset, first), runs_on=RunsOn.decode(metadata))
     return Position(max(head + 1, offset, first), rows, seen + rows)
 
 

@@ -1,7 +1,7 @@
 """Counters and gauges of one worker, for Prometheus: `GET /metrics` on `metrics.port`."""
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from logging import getLogger
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._stage = stage
 
-    def counter(self, name: str, about: str, label: str = "kind") -> Callable[[str, int], None]:
+    def counter(self, name: str, about: str, label: str = "kind") -> Callable[[str, float], None]:
         """Return a function that counts: `count("retries", 1)`; safe to call from any thread.
 
         >>> metrics = Metrics("fetch")
@@ -34,7 +34,7 @@ class Metrics:
         made = Counter(f"siftstream_{self._stage}_{name}", about, [label], registry=self.registry)
         children: dict[str, Any] = {}
 
-        def count(kind: str, number: int) -> None:
+        def count(kind: str, number: float) -> None:
             child = children.get(kind)
             if child is None:
                 child = children[kind] = made.labels(kind)
@@ -46,6 +46,26 @@ class Metrics:
         """Show what `read` returns at the moment of asking."""
         made = Gauge(f"siftstream_{self._stage}_{name}", about, registry=self.registry)
         made.set_function(read)
+
+    def state(self, name: str, about: str, labels: Sequence[str]) -> Callable[..., None]:
+        """Return a function that shows which of several states holds: its series is 1, no other is there.
+
+        >>> metrics = Metrics("infer")
+        >>> show = metrics.state("runs_on", "What the model runs on.", ("provider",))
+        >>> show("cuda"); show("cpu")
+        >>> value = metrics.registry.get_sample_value
+        >>> value("siftstream_infer_runs_on", {"provider": "cpu"})
+        1.0
+        >>> value("siftstream_infer_runs_on", {"provider": "cuda"}) is None
+        True
+        """
+        made = Gauge(f"siftstream_{self._stage}_{name}", about, labels, registry=self.registry)
+
+        def show(*values: str) -> None:
+            made.clear()
+            made.labels(*values).set(1)
+
+        return show
 
 
 def serve(app: StageApp, metrics: Metrics, settings: MetricsSettings) -> None:

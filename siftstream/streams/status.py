@@ -6,6 +6,7 @@ requests a reading, and a small fetch for each partition that is behind: it may 
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -19,6 +20,7 @@ from kafka.structs import TopicPartition
 from siftstream.schemas import ModelVersion, VersionStatus
 from siftstream.schemas.errors import SchemaError, UnavailableError
 from siftstream.streams.lag import Ages, Ends, Positions, by_topic, positions_of
+from siftstream.streams.runs_on import RunsOn
 from siftstream.streams.settings import KafkaSettings, PipelineSettings
 from siftstream.streams.topics import TOPICS
 
@@ -38,6 +40,7 @@ class GroupStatus:
     lag_seconds: float  # age of the oldest record that waits; 0 where none does
     rows: int | None = None  # samples in the windows (select)
     seen: int | None = None  # distinct samples that ever entered the windows (select)
+    runs_on: Mapping[RunsOn, int] = field(default_factory=dict[RunsOn, int])  # partitions by note (infer)
 
 
 @dataclass(frozen=True)
@@ -223,6 +226,7 @@ def _group_status(
         lag_seconds=max(0.0, time.time() - min(waiting)) if waiting else 0.0,
         rows=_sum(at.rows for at in positions.values()),
         seen=_sum(at.seen for at in positions.values()),
+        runs_on=Counter(at.runs_on for at in positions.values() if at.runs_on is not None),
     )  # fmt: skip
 
 

@@ -41,6 +41,7 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec("data-uris", parallel=True, configs=_kept(7 * DAY) | _LARGE),
     TopicSpec("features", parallel=True, configs=_kept(DAY, GIB) | _LARGE),
     TopicSpec("scores", parallel=True, configs=_kept(7 * DAY) | _LARGE),
+    TopicSpec("shadow", parallel=True, configs=_kept(7 * DAY, GIB) | _LARGE),
     TopicSpec("selected", parallel=True, configs=_SELECTED | _LARGE),
     TopicSpec("labels", parallel=True, configs=_LABELS | _LARGE),
     TopicSpec("labelled", parallel=True, configs=_COMPACT | _LARGE),

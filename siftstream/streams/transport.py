@@ -5,6 +5,7 @@ contract tests in `tests/streams/test_transport.py`:
 
 * commit = the ledger's position (or the floor, for topics named in `Transport.floors`);
 * what Faust skips while a rebalance runs is not done;
+* topics named in `Transport.coalesced` are handed out in bunches of records;
 * the drain at revoke and stop is bounded; what is left is read again;
 * no commit while a rejoin is under way, and a failed commit is made again instead of crashing.
 """
@@ -23,6 +24,7 @@ from faust.types import TP
 from faust.types.tuples import ack_lock
 from mode.utils.futures import notify
 
+from siftstream.streams.coalescing import Bunch, Coalescing
 from siftstream.streams.ledger import Floor, Ledger
 
 SCHEME = "siftkafka"
@@ -44,7 +46,9 @@ class Consumer(driver.Consumer):
         self.ledgers: defaultdict[TP, Ledger] = defaultdict(Ledger)
         self.floors: defaultdict[TP, Floor] = defaultdict(Floor)
         self.commit_metadata: dict[TP, tuple[int, str]] = {}
+        self.note = ""  # goes with every commit that has no metadata of its own; <= 4096 bytes
         self.skipped = 0
+        self.scheduler = Coalescing(self.transport.coalesced)
         self._draining = False
 
     def _new_consumer_thread(self) -> "ConsumerThread":
@@ -100,11 +104,15 @@ class Consumer(driver.Consumer):
 
     def _to_message(self, tp: Any, record: Any) -> Any:
         ours = driver.TP(*tp)
+        last = record.records[-1] if isinstance(record, Bunch) else record
         read = self._read_offset[ours]
-        is_new = read is None or record.offset >= read
+        is_new = read is None or last.offset >= read
         if is_new and self.app.topics.acks_enabled_for(ours.topic) and not self.has_floor(ours.topic):
-            self.ledgers[ours].deliver(record.offset)
-        return super()._to_message(tp, record)
+            self.ledgers[ours].deliver(last.offset)
+        message: Any = super()._to_message(tp, last)
+        if isinstance(record, Bunch):
+            message.records = record.records
+        return message
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """The ledger needs no gaps."""
@@ -134,11 +142,16 @@ class Consumer(driver.Consumer):
     def _should_commit(self, tp: TP, offset: int) -> bool:
         if self.has_floor(tp.topic):  # the metadata may have moved while the floor stood still
             return self.commit_metadata.get(tp) != self._thread.commits.get(tp)
-        return super()._should_commit(tp, offset)
+        return super()._should_commit(tp, offset) or self._is_news(tp, offset)
+
+    def _is_news(self, tp: TP, offset: int) -> bool:
+        """Tell whether the note alone moved since this worker's last commit of the same offset."""
+        last = self._thread.commits.get(tp)
+        return last is not None and last[0] == offset and last[1] != self.note
 
     def commit_pair(self, tp: TP, offset: int) -> tuple[int, str]:
         """Return offset and metadata to commit together (called in the consumer's thread)."""
-        return self.commit_metadata.get(tp, (offset, ""))
+        return self.commit_metadata.get(tp, (offset, self.note))
 
     async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
         before = {tp: self._committed_offset[tp] for tp in offsets}
@@ -242,7 +255,8 @@ class Transport(driver.Transport):
 
     Consumer = Consumer
     Producer = Producer
-    floors: frozenset[str] = frozenset()
+    floors: frozenset[str] = frozenset()  # topics committed by floor
+    coalesced: frozenset[str] = frozenset()  # topics whose records come in bunches
 
 
 TRANSPORTS.aliases[SCHEME] = "siftstream.streams.transport:Transport"

@@ -57,11 +57,10 @@ class View:
                 wanted = range(self._count) if partitions is None else partitions
                 places = [TopicPartition(self._topic, partition) for partition in wanted]
                 ends = await consumer.end_offsets(places)
-                starts = await consumer.beginning_offsets(places)
-                behind = {
-                    place: max(self._next.get(place.partition, 0), starts[place]) for place in places
-                }  # fmt: skip
-                await self._read(consumer, {p: at for p, at in behind.items() if at < ends[p]}, ends)
+                behind = [place for place in places if self._next.get(place.partition, 0) < ends[place]]
+                starts = await consumer.beginning_offsets(behind) if behind else {}
+                at = {place: max(self._next.get(place.partition, 0), starts[place]) for place in behind}
+                await self._read(consumer, {p: at[p] for p in behind if at[p] < ends[p]}, ends)
                 self._begun |= {place.partition for place in places}
             except KafkaError as error:
                 raise UnavailableError(f"{self._topic} could not be read: {error!r}") from error
@@ -125,6 +124,7 @@ class View:
                 if await consumer.position(place) >= ends[place]:
                     self._next[place.partition] = max(self._next.get(place.partition, 0), ends[place])
                     del behind[place]
+        consumer.pause(*consumer.assignment())  # else it would go on asking the broker for what comes next
 
     def _fold_safely(self, record: Record) -> None:
         try:

@@ -18,8 +18,10 @@ from tenacity import (
 )
 
 from siftstream.schemas.errors import BadRecord, EmitTimeout, UnavailableError
+from siftstream.streams.coalescing import records_of
 from siftstream.streams.dead_letters import dead_letter
 from siftstream.streams.emit import check_sizes
+from siftstream.streams.pump import pump
 from siftstream.streams.record import Outgoing, Record
 
 log = getLogger(__name__)
@@ -82,14 +84,14 @@ async def work_through(app: Any, stream: Any, handle: Handler, *, at_most: int, 
         app: The stage's app.
         stream: The agent's stream.
         handle: The stage.
-        at_most: Records a batch.
-        within: Seconds a batch waits to fill.
+        at_most: Messages a batch; each a record, or a bunch of them on a coalesced topic.
+        within: Seconds a batch waits to fill at most, while more keep coming.
     """
-    async for events in stream.noack_take(at_most, within=within):
+    async for events in pump(app, stream, at_most=at_most, within=within):
         current = current_events(app, events)
         if not current:
             continue
-        records = [Record.of_message(event.message) for event in current]
+        records = [record for event in current for record in records_of(event.message)]
         await finish_patiently(app, await patiently(app, handle, records))
         for event in current:
             await stream.ack(event)

@@ -99,7 +99,7 @@ def test_a_rate_is_kept(pipeline: str, images: Path) -> None:
 
 
 def test_topics_are_listed_created_and_compared(pipeline: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run("topics").count("not there") == 9
+    assert run("topics").count("not there") == 10
     listed = run("topics", "create")
     assert "not there" not in listed
     assert "differs" not in listed

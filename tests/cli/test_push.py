@@ -18,7 +18,7 @@ from siftstream.connectors.push import Pushed, pairs
 from siftstream.schemas.errors import SchemaError
 from siftstream.schemas.ids import sample_id_of
 from tests.cli.deadline import eventually
-from tests.connectors.topic import count_in, events_in, names_in
+from tests.connectors.topic import count_in, events_in, names_in, records_in
 
 MANY = 20_000
 
@@ -243,3 +243,18 @@ def test_nothing_to_push_is_told_and_nothing_is_sent(
 ) -> None:
     assert sentence in push(*words, code=1, stdin="")
     assert count_in(broker, topic) == 0
+
+
+@pytest.mark.kafka
+def test_samples_travel_together_on_the_partitions_they_would_have_had_alone(
+    broker: str, topic: str, images: Path
+) -> None:
+    for number in range(300):
+        (images / f"{number}.png").write_bytes(b"x")
+    push("images")
+    together = records_in(broker, topic)
+    assert len(together) < 20
+    push("images", "--restart", "--together", "1")
+    alone = records_in(broker, topic)[len(together) :]
+    assert len(alone) == 304
+    assert {id: p for p, ids in together for id in ids} == {id: p for p, ids in alone for id in ids}

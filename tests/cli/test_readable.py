@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from siftstream.cli.readable import lines_of
-from siftstream.schemas import DataUri, Features, Label, ModelVersion, Query, Scores, Selected, TrainingLabel
+from siftstream.schemas import (
+    DataUri,
+    Features,
+    Label,
+    ModelVersion,
+    Query,
+    Scores,
+    Selected,
+    Shadow,
+    TrainingLabel,
+)
 from siftstream.schemas.errors import TransformError
 from siftstream.streams.dead_letters import dead_letter
 from siftstream.streams.record import Record
@@ -33,6 +43,17 @@ VALUES = {
         "v2",
         "ab",
     ).encode(),
+    "shadow": Shadow(
+        IDS,
+        URIS,
+        np.zeros(2),
+        [{}, {}],
+        np.full((2, 1, 2), 0.5, np.float32),
+        np.zeros((2, 4), np.float16),
+        "v9",
+        "ab",
+        "next",
+    ).encode(),
     "selected": SELECTED.encode(),
     "labels": Label(sample_id="one", annotator="ann", action="skip").encode(),
     "labelled": TrainingLabel(sample_id="one", uri=URIS[0], label="cat", annotators=("ann",)).encode(),
@@ -45,6 +66,7 @@ SAID = {
     "data-uris": "one  file:///1.png  camera=3",
     "features": "one  image uint8 3x4x4  file:///1.png",
     "scores": "one  cat 0.50 dog 0.50  v2  file:///1.png",
+    "shadow": "one  cat 0.50 dog 0.50  v9  file:///1.png",
     "selected": "one  margin 0.900 (strategy)  round 3 #1 of 8  cat 0.60 dog 0.40  v2  file:///1.png",
     "labels": "one  skip  by ann",
     "labelled": "one  cat  train  by ann  file:///1.png",
@@ -60,7 +82,7 @@ def lines(topic: str, value: bytes | None) -> list[str]:
 @pytest.mark.parametrize("topic", [spec.name for spec in TOPICS if spec.name != "dead-letters"])
 def test_every_topic_has_a_line_a_sample(topic: str) -> None:
     told = lines(topic, VALUES[topic])
-    assert len(told) == (2 if topic in ("features", "scores") else 1)
+    assert len(told) == (2 if topic in ("features", "scores", "shadow") else 1)
     assert told[0].endswith(f"1@7  {SAID[topic]}")
 
 

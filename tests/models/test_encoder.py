@@ -1,26 +1,53 @@
 """An encoder: the spare one for every image size, and one clear sentence for what does not fit."""
 
-import numpy as np
-import pytest
-from onnx import TensorProto, helper
+from typing import Any
 
-from siftstream.models import providers
+import numpy as np
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
 from siftstream.models.cnn import cnn_onnx, layers, spare_cnn, spare_weights
 from siftstream.models.encoder import Encoder
-from siftstream.models.settings import ModelSettings
+from siftstream.models.settings import RuntimeSettings
 from siftstream.schemas import ModelInput
 from siftstream.schemas.errors import InferenceError, ModelError
 
 CPU = ("cpu",)
 
 
-def graph(op: str, dtype: int = TensorProto.FLOAT, batch: int | str = "batch", **attributes: object) -> bytes:
+def graph(
+    op: str, dtype: int = TensorProto.FLOAT, made: int = TensorProto.FLOAT, *, batch: int | str = "batch",
+    **attributes: Any,
+) -> bytes:  # fmt: skip
     """An ONNX graph of one operator on [batch, 3]."""
-    made = helper.make_graph(
+    nodes = helper.make_graph(
         [helper.make_node(op, ["x"], ["y"], **attributes)],
         "test",
         [helper.make_tensor_value_info("x", dtype, [batch, 3])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [helper.make_tensor_value_info("y", made, None)],
+    )
+    model = helper.make_model(nodes, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return model.SerializeToString()
+
+
+def quantised() -> bytes:
+    """A small dense encoder in int8: weights and activations between quantise and dequantise nodes."""
+    rng = np.random.default_rng(0)
+    weight = rng.integers(-100, 100, (3, 5)).astype(np.int8)
+    constants = {"scale": np.float32(0.05), "zero": np.int8(0), "w8": weight, "wscale": np.float32(0.01)}
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["x8"]),
+        helper.make_node("DequantizeLinear", ["x8", "scale", "zero"], ["xf"]),
+        helper.make_node("DequantizeLinear", ["w8", "wscale", "zero"], ["wf"]),
+        helper.make_node("MatMul", ["xf", "wf"], ["embedding"]),
+    ]
+    made = helper.make_graph(
+        nodes,
+        "int8",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 3])],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", 5])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     return model.SerializeToString()
@@ -119,9 +146,49 @@ def test_an_unknown_provider_is_named() -> None:
         Encoder(spare_cnn((1, 8, 8)), providers=("gpu",))
 
 
-def test_cuda_is_not_asked_for_where_no_device_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(providers, "available", lambda name: name == "cpu")
-    assert providers.choose(ModelSettings().providers) == ["CPUExecutionProvider"]
+def test_an_int8_graph_runs_like_any_other_and_says_what_it_is() -> None:
+    encoder = Encoder(quantised(), providers=CPU)
+    inputs = np.array([[0.5, -0.25, 1.0], [2.0, 0.0, -1.5]], np.float32)
+    weight = np.random.default_rng(0).integers(-100, 100, (3, 5)).astype(np.float32) * 0.01
+    np.testing.assert_allclose(encoder.embed(inputs), inputs @ weight, atol=0.1)
+    assert (encoder.precision, encoder.dim) == ("int8", 5)
+
+
+def test_half_precision_is_not_asked_of_an_int8_graph() -> None:
+    settings = RuntimeSettings(providers=CPU, precision="fp16")
+    assert Encoder(quantised(), settings).precision == "int8"
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.int64])
+def test_a_graph_may_read_any_kind_of_number(dtype: type) -> None:
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    encoder = Encoder(graph("Cast", kind, to=TensorProto.FLOAT), providers=CPU)
+    embeddings = encoder.embed(np.ones((2, 3), dtype))
+    assert (embeddings.dtype, embeddings.tolist()) == (np.float32, [[1, 1, 1]] * 2)
+
+
+def test_a_graph_of_half_precision_gives_ordinary_embeddings() -> None:
+    encoder = Encoder(
+        graph("Cast", TensorProto.FLOAT, TensorProto.FLOAT16, to=TensorProto.FLOAT16), providers=CPU
+    )
+    embeddings = encoder.embed(np.full((2, 3), 0.5, np.float32))
+    assert (encoder.precision, embeddings.dtype, float(embeddings.max())) == ("fp16", np.float32, 0.5)
+
+
+def test_a_batch_that_is_contiguous_is_not_copied_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[np.ndarray] = []
+    run = onnxruntime.InferenceSession.run
+
+    def noted(session: Any, names: Any, feed: Any) -> Any:
+        given.extend(feed.values())
+        return run(session, names, feed)
+
+    encoder, batch = Encoder(spare_cnn((1, 8, 8)), providers=CPU), images(4)
+    monkeypatch.setattr(onnxruntime.InferenceSession, "run", noted)
+    encoder.embed(batch)
+    encoder.embed(batch[::2])
+    assert np.shares_memory(given[0], batch)
+    assert given[1].flags.c_contiguous
 
 
 def test_weights_that_do_not_fit_the_input_are_refused() -> None:

@@ -12,6 +12,7 @@ from siftstream.models.cnn import spare_cnn
 from siftstream.models.encoder import Encoder
 from siftstream.models.head import Head
 from siftstream.models.loaded import LoadedModel
+from siftstream.models.providers import lacks
 from siftstream.models.settings import ModelSettings
 from siftstream.schemas import ModelVersion, VersionStatus
 from siftstream.schemas.arrays import ArraySpec
@@ -46,6 +47,17 @@ def test_a_published_version_predicts(store: ArtifactStore) -> None:
     probs, emb = model.predict(np.zeros((5, *SHAPE), np.uint8))
     assert (probs.shape, emb.shape) == ((5, 2, 3), (5, 8))
     assert (model.version, model.encoder.sha256) == ("v1", version.encoder and version.encoder.sha256)
+
+
+def test_a_version_that_would_run_on_another_provider_than_required_is_refused(store: ArtifactStore) -> None:
+    if (reason := lacks("cuda")) is None:
+        pytest.skip("CUDA may run here")
+    running = LoadedModel.load(publish(store), store, SETTINGS)
+    required = SETTINGS.model_copy(update={"require": "cuda"})
+    with pytest.raises(ModelError, match=f"cuda does not run here .cuda {reason}"):
+        LoadedModel.load(publish(store), store, required)
+    assert running.encoder.choice.provider == "cpu"
+    assert LoadedModel.load(publish(store), store, required.anywhere()).encoder.choice.provider == "cpu"
 
 
 def test_a_version_with_the_same_encoder_borrows_its_session(store: ArtifactStore) -> None:

@@ -2,9 +2,10 @@
 
     python -m tests.streams.loss_worker KIND BOOTSTRAP PREFIX FOLDER INSTANCE
 
-KIND is `batch` (work_through), `each` (every record its own task), `floor` (commits by floor), or one of
-them after `stock-`: Faust's own transport. While FOLDER has a file named `hold`, records that begin with
-`slow` are not finished. What happens is written to standard output, a line each.
+KIND is `batch` (work_through), `bunches` (the same on a coalesced topic), `each` (every record its own
+task), `floor` (commits by floor), or one of them after `stock-`: Faust's own transport. While FOLDER has a
+file named `hold`, records that begin with `slow` are not finished. What happens is written to standard
+output, a line each.
 """
 
 from __future__ import annotations
@@ -105,10 +106,10 @@ def main(kind: str, bootstrap: str, prefix: str, folder: Path, instance: str) ->
     app = make_app(
         "fetch", PipelineSettings(name=prefix, partitions=2), KafkaSettings(bootstrap_servers=bootstrap),
         state_dir=folder, instance=instance, floors=["data-uris"] if kind == "floor" else [],
+        coalesced=["data-uris"] if kind == "bunches" else [],
     )  # fmt: skip
-    {"batch": attach_batch, "each": attach_each, "floor": attach_floor}[kind.removeprefix("stock-")](
-        app, folder
-    )
+    attach = {"batch": attach_batch, "bunches": attach_batch, "each": attach_each, "floor": attach_floor}
+    attach[kind.removeprefix("stock-")](app, folder)
     faust.Worker(app, loglevel="info").execute_from_commandline()
 
 

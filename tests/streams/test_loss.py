@@ -26,8 +26,9 @@ def numbered(first: int, end: int) -> list[str]:
     return [str(number) for number in range(first, end)]
 
 
-def test_sigterm_in_mid_batch_loses_none(workers: MakeWorkers) -> None:
-    with workers("batch") as stage:
+@pytest.mark.parametrize("kind", ["batch", "bunches"])
+def test_sigterm_in_mid_batch_loses_none(workers: MakeWorkers, kind: str) -> None:
+    with workers(kind) as stage:
         stage.hold()
         stage.put([*numbered(0, 20), "slow", *numbered(20, 63)])
         stage.start("one")
@@ -64,8 +65,24 @@ def test_the_stock_transport_loses_it_so_this_test_can_fail(workers: MakeWorkers
         assert "slow" not in pass_by_a_slow_record(stage, committed=64)
 
 
-def test_a_worker_that_joins_and_leaves_loses_none(workers: MakeWorkers) -> None:
-    with workers("batch") as stage:
+def test_kill_9_in_mid_bunch_loses_none(workers: MakeWorkers) -> None:
+    with workers("bunches") as stage:
+        stage.hold()
+        stage.put([*numbered(0, 200), "slow", *numbered(200, 400)])
+        stage.start("one")
+        wait_for(lambda: any("slow" in line for line in stage.said("one", "handling")), "the slow bunch")
+        assert any(len(line.split()) > 16 for line in stage.said("one", "handling")), "not in bunches"
+        stage.end("one", signal.SIGKILL)
+        assert stage.committed()[0] <= 200
+        stage.release()
+        stage.start("one")
+        assert stage.out(lambda found: len(found) == 401) == {*numbered(0, 400), "slow"}
+        wait_for(lambda: stage.committed()[0] == 401, "a commit of all")
+
+
+@pytest.mark.parametrize("kind", ["batch", "bunches"])
+def test_a_worker_that_joins_and_leaves_loses_none(workers: MakeWorkers, kind: str) -> None:
+    with workers(kind) as stage:
         stage.start("one")
         expected = numbered(0, 100)
         stage.put(expected)
@@ -88,8 +105,9 @@ def test_a_worker_that_joins_and_leaves_loses_none(workers: MakeWorkers) -> None
         assert stage.out(lambda found: len(found) == len(expected)) == set(expected)
 
 
-def test_a_broker_killed_and_restarted_loses_none(topic_prefix: str, tmp_path: Path) -> None:
-    with LocalBroker() as own, Workers(own.bootstrap, topic_prefix, tmp_path, "batch") as stage:
+@pytest.mark.parametrize("kind", ["batch", "bunches"])
+def test_a_broker_killed_and_restarted_loses_none(topic_prefix: str, tmp_path: Path, kind: str) -> None:
+    with LocalBroker() as own, Workers(own.bootstrap, topic_prefix, tmp_path, kind) as stage:
         stage.hold()
         stage.put([*numbered(0, 20), "slow"])
         stage.start("one")

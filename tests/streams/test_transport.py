@@ -14,7 +14,8 @@ from faust.transport import consumer as faust_consumer
 from faust.transport.drivers import aiokafka as driver
 
 from siftstream.streams import transport
-from tests.streams.faust_parts import FLOOR, PLAIN, committable, delivered
+from siftstream.streams.coalescing import Coalescing, records_of
+from tests.streams.faust_parts import FLOOR, PLAIN, Raw, committable, delivered
 
 
 def test_the_versions_are_the_ones_this_contract_was_written_for() -> None:
@@ -44,6 +45,29 @@ async def test_holes_in_the_log_never_block(safe: Any) -> None:
         message.ack(safe)
     await safe._add_gap(PLAIN, 9, 19)
     assert committable(safe) == {PLAIN: 9}
+
+
+async def test_a_bunch_is_one_message_at_its_last_place_and_done_as_a_whole(safe: Any) -> None:
+    safe.scheduler = Coalescing({PLAIN.topic})
+    found = {PLAIN: [Raw(PLAIN, offset) for offset in range(300)], FLOOR: [Raw(FLOOR, 7)]}
+    messages = [safe._to_message(tp, record) for tp, record in safe.scheduler.iterate(found)]
+    plain = [message for message in messages if message.tp == PLAIN]
+    assert [message.offset for message in plain] == [127, 255, 299]
+    assert [len(records_of(message)) for message in messages if message.tp == FLOOR] == [1]
+    assert [record.offset for message in plain for record in records_of(message)] == list(range(300))
+    for message in plain:
+        message.refcount, message.tracked = 1, True
+    for message in plain[1:]:
+        message.ack(safe)
+    assert committable(safe) == {}
+    plain[0].ack(safe)
+    assert committable(safe) == {PLAIN: 300}
+
+
+async def test_the_consumer_bunches_only_what_its_transport_names(safe: Any) -> None:
+    assert isinstance(safe.scheduler, Coalescing)
+    found = {PLAIN: [Raw(PLAIN, offset) for offset in range(3)]}
+    assert [record.offset for _, record in safe.scheduler.iterate(found)] == [0, 1, 2]
 
 
 async def test_what_faust_skips_is_not_done(safe: Any) -> None:

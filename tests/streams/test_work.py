@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from siftstream.streams import work as work_module
 from siftstream.streams.record import Outgoing, Record
 from siftstream.streams.transport import MAX_RECORD_BYTES
 from siftstream.streams.work import Work, bisected, decoded, patiently, work_through
+from tests.streams.channel_parts import QueueApp, event
 
 
 def records(count: int) -> list[Record]:
@@ -29,21 +30,16 @@ def copied(record: Record) -> Outgoing:
 
 
 @dataclass
-class App:
+class App(QueueApp):
     """What the loop needs of a stage's app; `failures` are raised by the first sends."""
 
     failures: list[Exception] = field(default_factory=list[Exception])
     sent: list[Outgoing] = field(default_factory=list[Outgoing])
     forgotten: list[int] = field(default_factory=list[int])
     stage: str = "infer"
-    consumer_generation_id: int = 2
 
     @property
     def emitter(self) -> App:
-        return self
-
-    @property
-    def consumer(self) -> App:
         return self
 
     async def send(self, outputs: Sequence[Outgoing]) -> None:
@@ -55,29 +51,19 @@ class App:
         self.forgotten.append(message.offset)
 
 
-@dataclass
 class Stream:
-    """Hands out batches of (offset, generation), and notes each acknowledgement beside what was sent."""
+    """Hands out events of (offset, generation), and notes each acknowledgement beside what was sent."""
 
-    app: App
-    batches: list[list[tuple[int, int]]]
-    acked: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
-
-    async def noack_take(self, at_most: int, within: float) -> AsyncIterator[list[Any]]:
-        del at_most, within
-        for batch in self.batches:
-            yield [
-                SimpleNamespace(
-                    message=SimpleNamespace(
-                        topic="t", partition=0, offset=offset, key=None, value=b"%d" % offset,
-                        headers=(), timestamp=0.0, generation_id=generation,
-                    )
-                )
-                for offset, generation in batch
-            ]  # fmt: skip
+    def __init__(self, app: App, events: list[tuple[int, int]]) -> None:
+        self.app, self.channel = app, app.channel()
+        self.acked: list[tuple[int, int]] = []
+        for offset, generation in events:
+            self.channel.queue.put_nowait(event(offset, generation))
 
     async def ack(self, event: Any) -> None:
         self.acked.append((event.message.offset, len(self.app.sent)))
+        if self.channel.queue.empty():
+            await self.channel.queue.throw(StopAsyncIteration())
 
 
 @pytest.fixture
@@ -167,7 +153,7 @@ async def one_refused(batch: Sequence[Record]) -> Work:
 
 async def test_inputs_are_acknowledged_after_outputs_and_dead_letters_are() -> None:
     app = App()
-    stream = Stream(app, [[(0, 2), (1, 2)], [(2, 2)]])
+    stream = Stream(app, [(0, 2), (1, 2), (2, 2)])
     await work_through(app, stream, one_refused, at_most=2, within=0.1)
     assert [output.topic for output in app.sent] == ["scores", "dead-letters", "dead-letters"]
     assert stream.acked == [(0, 2), (1, 2), (2, 3)]
@@ -175,21 +161,21 @@ async def test_inputs_are_acknowledged_after_outputs_and_dead_letters_are() -> N
 
 @pytest.mark.usefixtures("no_pauses")
 async def test_outputs_that_the_broker_refused_are_sent_again_without_handling_twice() -> None:
-    app, handled = App([UnavailableError("no leader"), UnavailableError("no leader")]), 0
+    app, handled = App(failures=[UnavailableError("no leader"), UnavailableError("no leader")]), 0
 
     async def handle(batch: Sequence[Record]) -> Work:
         nonlocal handled
         handled += 1
         return Work([copied(record) for record in batch])
 
-    stream = Stream(app, [[(0, 2)]])
+    stream = Stream(app, [(0, 2)])
     await work_through(app, stream, handle, at_most=1, within=0.1)
     assert (handled, len(app.sent), stream.acked) == (1, 1, [(0, 1)])
 
 
 async def test_a_missed_deadline_ends_the_worker_with_its_inputs_not_acknowledged() -> None:
-    app = App([EmitTimeout("too late")])
-    stream = Stream(app, [[(0, 2)]])
+    app = App(failures=[EmitTimeout("too late")])
+    stream = Stream(app, [(0, 2)])
     with pytest.raises(EmitTimeout):
         await work_through(app, stream, one_refused, at_most=1, within=0.1)
     assert stream.acked == []
@@ -197,15 +183,24 @@ async def test_a_missed_deadline_ends_the_worker_with_its_inputs_not_acknowledge
 
 async def test_records_of_an_older_generation_are_forgotten_neither_handled_nor_acknowledged() -> None:
     app = App()
-    stream = Stream(app, [[(0, 1), (1, 2), (2, 1)], [(3, 1)]])
+    stream = Stream(app, [(0, 2), (1, 2)])
+
+    async def rebalanced() -> None:
+        while stream.channel.queue.qsize():
+            await asyncio.sleep(0)
+        app.consumer_generation_id = 3
+        stream.channel.queue.put_nowait(event(1, 3))
+
     seen: list[int] = []
 
     async def handle(batch: Sequence[Record]) -> Work:
         seen.extend(record.offset for record in batch)
         return Work()
 
-    await work_through(app, stream, handle, at_most=3, within=0.1)
-    assert (seen, [offset for offset, _ in stream.acked], app.forgotten) == ([1], [1], [0, 2, 3])
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(rebalanced())
+        await work_through(app, stream, handle, at_most=3, within=5.0)
+    assert (seen, [offset for offset, _ in stream.acked], app.forgotten) == ([1], [1], [0, 1])
 
 
 def test_what_does_not_decode_is_refused_and_the_rest_is_kept() -> None:

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any, Final, Generic, TypeVar
 
 MANY: Final = 64  # results that wake the loop though there is more to do
-LOOK_EVERY_S: Final = 0.004
+LOOK_EVERY_S: Final = 0.002
 SHORT_S: Final = 0.002  # a job that takes longer on average, waits included, is worth a thread of its own
 LONG_S: Final = 0.05  # one job at which all threads hang that long gets another beside them
 SPARE: Final = 32  # threads beyond the crew, for those that hang in a read that never ends
@@ -31,8 +31,8 @@ class Crew(Generic[J]):
     """Does `work` on jobs in a fixed number of threads, each taking the next as soon as it is free.
 
     A future and a wake-up of the event loop for each job would cost more than decoding a small image. So
-    threads wake the loop when nothing is left to do or many results are ready; in between it looks every
-    few milliseconds. Short jobs are left to one thread, because several would do little but hand the GIL to
+    threads wake the loop when many results are ready, or when nothing is left to do and it has not looked
+    just now; it looks by itself every few milliseconds. Short jobs are left to one thread, because several would do little but hand the GIL to
     each other; while jobs are long, or one is, all threads work. A job that hangs blocks nobody else:
     `give_up` answers for it and puts another thread in its place.
     """
@@ -51,6 +51,7 @@ class Crew(Generic[J]):
         self._pace = 0.0  # seconds that a job takes, a moving average
         self._places: set[_Place] = set()
         self._woken = self._closed = False
+        self._heard = 0.0  # when the loop last looked
         self._looking: asyncio.TimerHandle | None = None
 
     def submit(self, jobs: Iterable[J], *, first: bool = False) -> None:
@@ -112,13 +113,14 @@ class Crew(Generic[J]):
                 result = self._work(job)
             except Exception as error:
                 result = error
-            self._pace += 0.1 * (monotonic() - place.since - self._pace)
+            now = monotonic()
+            self._pace += 0.1 * (now - place.since - self._pace)
             with self._lock:
                 place.job = None
                 if place.given_up:  # another thread is in this one's place
                     return
-            self._tell(job, result)
-            if self._pace < SHORT_S and self._leave(place, spare=True):
+            self._tell(job, result, now)
+            if len(self._places) > 1 and self._pace < SHORT_S and self._leave(place, spare=True):
                 return
 
     def _leave(self, place: _Place, *, spare: bool = False) -> bool:
@@ -135,9 +137,10 @@ class Crew(Generic[J]):
             self._free += 1
             return True
 
-    def _tell(self, job: J, result: Any) -> None:
+    def _tell(self, job: J, result: Any, now: float) -> None:
         self._results.append((job, result))
-        if not self._woken and (not self._jobs or len(self._results) >= MANY):
+        soon = len(self._results) >= MANY or (not self._jobs and now - self._heard > LOOK_EVERY_S)
+        if soon and not self._woken:
             self._woken = True
             try:
                 self._loop.call_soon_threadsafe(self._hear)
@@ -147,9 +150,11 @@ class Crew(Generic[J]):
     def _look(self) -> None:
         self._looking = None
         self._hear()
-        if self._jobs and not self._closed:
-            if self._free and self._all_are_long():
-                self._start()
+        if self._closed:
+            return
+        if self._jobs and self._free and self._all_are_long():
+            self._start()
+        if self._jobs or self._free < self._threads or self._results:
             self._looking = self._loop.call_later(LOOK_EVERY_S, self._look)
 
     def _all_are_long(self) -> bool:
@@ -161,6 +166,7 @@ class Crew(Generic[J]):
 
     def _hear(self) -> None:
         self._woken = False  # first, so that what comes from here on wakes the loop again
+        self._heard = monotonic()
         bunch: list[tuple[J, Any]] = []
         while self._results:
             bunch.append(self._results.popleft())

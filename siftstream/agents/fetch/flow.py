@@ -1,8 +1,8 @@
 """The flow of fetch: hundreds of URIs under way, each finishing when it can, a slow one delaying only itself.
 
-A record is taken when there is a free hand. Local files are read, hashed and transformed in one step by the
+A URI is taken when there is a free hand. Local files are read, hashed and transformed in one step by the
 crew's threads; everything else is loaded by the event loop first. Finished samples are packed and sent, and
-only then their records are acknowledged; out of order, because the ledger commits unbroken runs.
+only then acknowledged; out of order, because the ledger commits unbroken runs.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from siftstream.agents.fetch.crew import Crew
 from siftstream.agents.fetch.duplicates import Recent, Twins
+from siftstream.agents.fetch.intake import Arrival
 from siftstream.agents.fetch.loaders.base import LocalLoader
 from siftstream.agents.fetch.loaders.reader import Reader
 from siftstream.agents.fetch.loaders.redact import redact
@@ -23,12 +24,13 @@ from siftstream.agents.fetch.transforms.base import Transform
 from siftstream.schemas import DataUri
 from siftstream.schemas.arrays import ArraySpec, described
 from siftstream.schemas.errors import BadRecord, LoadError, TransformError
-from siftstream.streams.record import Outgoing, Record
+from siftstream.streams.record import Outgoing
 from siftstream.streams.transport import MAX_RECORD_BYTES
 from siftstream.streams.work import Work
 
 WATCH_EVERY_S = 1.0
 GATHER_S = 0.003
+STEPS = 4  # parts of `in_hand` that are begun at once, so that the next begins while the last ends
 log = getLogger(__name__)
 
 Send = Callable[[Work], Awaitable[None]]
@@ -37,12 +39,12 @@ Count = Callable[[str, int], None]
 
 
 class Item:
-    """One record under way; `token` is what its acknowledgement needs."""
+    """One URI under way."""
 
-    __slots__ = ("data", "event", "loader", "made", "record", "token")
+    __slots__ = ("arrival", "data", "event", "loader", "made")
 
-    def __init__(self, record: Record, token: Any, event: DataUri) -> None:
-        self.record, self.token, self.event = record, token, event
+    def __init__(self, arrival: Arrival, event: DataUri) -> None:
+        self.arrival, self.event = arrival, event
         self.loader: LocalLoader | None = None  # reads the data in the crew's thread, or
         self.data = b""  # they were loaded before, and
         self.made: asyncio.Future[Any] | None = None  # who loaded them waits for the outcome
@@ -60,7 +62,7 @@ class Batch:
 
 
 class Flow:
-    """Takes records, sends features and dead letters, acknowledges."""
+    """Takes URIs, sends features and dead letters, acknowledges."""
 
     def __init__(
         self,
@@ -74,7 +76,7 @@ class Flow:
         count: Count,
     ) -> None:
         """Args: limits; bytes to arrays; URIs to bytes; of `features`; what writes and returns when it is
-        acknowledged; what acknowledges records by their tokens; what counts outcomes by name.
+        acknowledged; what acknowledges them by their tokens; what counts outcomes by name.
         """
         self._settings, self._transform, self._reader = settings, transform, reader
         self._specs = dict(transform.specs)
@@ -87,11 +89,12 @@ class Flow:
         self._changed = asyncio.Event()  # a hand was freed
         self._crew: Crew[Item | Batch]
         self._tasks: asyncio.TaskGroup
-        self.in_hand = 0  # records taken and not done
+        self._on_their_way = 0  # samples in batches that left the packer
+        self.in_hand = 0  # URIs taken and not done
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[Self, None]:
-        """Take records inside this block; an exception in it drops what is under way: it is read again.
+        """Take URIs inside this block; an exception in it drops what is under way: it is read again.
 
         Raises:
             EmitTimeout: the broker did not acknowledge in time; the worker should end.
@@ -111,25 +114,25 @@ class Flow:
             self._crew.close()
 
     async def _until(self, most: int) -> None:
-        """Wait until no more than `most` records are in hand."""
+        """Wait until no more than `most` URIs are in hand."""
         while self.in_hand > most:
             self._changed.clear()
             await self._changed.wait()
 
-    async def take(self, records: Sequence[tuple[Record, Any]]) -> None:
-        """Begin with records, each with its token, as hands become free."""
-        for start in range(0, len(records), self._settings.in_hand):
-            part = records[start : start + self._settings.in_hand]
+    async def take(self, arrivals: Sequence[Arrival]) -> None:
+        """Begin with what came in, as hands become free."""
+        step = max(1, self._settings.in_hand // STEPS)
+        for start in range(0, len(arrivals), step):
+            part = arrivals[start : start + step]
             await self._until(self._settings.in_hand - len(part))
             self.in_hand += len(part)
-            self._begin([item for record, token in part if (item := self._item(record, token))])
+            self._begin([item for arrival in part if (item := self._item(arrival))])
 
-    def _item(self, record: Record, token: Any) -> Item | None:
-        try:
-            return Item(record, token, DataUri.decode(record.value))
-        except BadRecord as error:
-            self._do(self._refused(record, token, error))
-            return None
+    def _item(self, arrival: Arrival) -> Item | None:
+        if isinstance(arrival.found, DataUri):
+            return Item(arrival, arrival.found)
+        self._do(self._refused(arrival, arrival.found.error))
+        return None
 
     def _begin(self, items: Sequence[Item]) -> None:
         new = items if self._settings.dedup == "none" else [item for item in items if self._is_new(item)]
@@ -215,14 +218,25 @@ class Flow:
             else:
                 good.append((outcome, item))
         self._packer.add(good)
+        self._look_for_quiet()
+
+    def _look_for_quiet(self) -> None:
+        if self._is_quiet():
+            self._packer.quiet(self._is_quiet)
+
+    def _is_quiet(self) -> bool:
+        """Tell whether no sample is under way that could join those in the packer."""
+        return self.in_hand <= self._packer.waiting + self._on_their_way
 
     def _full(self, partition: int, batch: list[tuple[Sample, Item]]) -> None:
+        self._on_their_way += len(batch)
         self._crew.submit([Batch(partition, batch)], first=True)
 
     async def _sent(self, batch: Batch, output: Outgoing | Exception) -> None:
         if isinstance(output, Exception):
             raise output
         await self._send(Work([output]))
+        self._on_their_way -= len(batch.items)
         await self._finished(batch.items, "passed")
 
     async def _finished(self, items: Sequence[Item], outcome: str) -> None:
@@ -242,22 +256,23 @@ class Flow:
         elif not str(error).startswith(shown):
             error.args = (f"{shown}: {error}",)  # a plug-in's error may want other arguments to be made
         waiting = self._twins.done(item.event.sample_id)
-        await self._refused(item.record, item.token, error)
-        for twin in waiting:  # each record has its own say: the next one tries for itself
+        await self._refused(item.arrival, error)
+        for twin in waiting:  # each has its own say: the next one tries for itself
             self._begin([twin])
 
-    async def _refused(self, record: Record, token: Any, error: Exception) -> None:
-        await self._send(Work(refused=[(record, error)]))
-        await self._freed([token], "refused")
+    async def _refused(self, arrival: Arrival, error: Exception) -> None:
+        await self._send(Work(refused=[(arrival.record, error)]))
+        await self._freed([arrival.token], "refused")
 
     async def _close(self, items: Sequence[Item], outcome: str) -> None:
-        await self._freed([item.token for item in items], outcome)
+        await self._freed([item.arrival.token for item in items], outcome)
 
     async def _freed(self, tokens: Sequence[Any], outcome: str) -> None:
         await self._ack(tokens)
         self._count(outcome, len(tokens))
         self.in_hand -= len(tokens)
         self._changed.set()
+        self._look_for_quiet()
 
     def _do(self, step: Coroutine[Any, Any, None]) -> None:
         try:

@@ -1,8 +1,13 @@
-"""Packing: finished samples become micro-batches, each on the partition of its samples."""
+"""Packing: finished samples become micro-batches, each on the partition of its samples.
+
+A batch goes out when it is full, when its oldest sample has waited, or when nothing more is under way that
+could join it; the last no oftener than `EARLY_S` a batch, so that a thin stream is not cut into records of
+one sample that each stage behind pays for.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +18,7 @@ from siftstream.schemas.arrays import stacked
 from siftstream.streams.partition import partitions_of_ids
 from siftstream.streams.record import Outgoing
 
+EARLY_S: Final = 0.01  # pause after each batch that goes before it is full or has waited
 T = TypeVar("T")
 
 
@@ -43,7 +49,7 @@ def packed(samples: Sequence[Sample], partition: int) -> Outgoing:
 
 
 class Packer(Generic[T]):
-    """Collects samples by partition; a batch goes out when it is full or its oldest sample has waited."""
+    """Collects samples by partition, and lets each batch go in its time."""
 
     def __init__(
         self,
@@ -62,6 +68,9 @@ class Packer(Generic[T]):
         self._sizes: dict[int, int] = {}
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self._linger = settings.linger
+        self._early_from = 0.0  # in the loop's time
+        self._soon: asyncio.TimerHandle | None = None
+        self.waiting = 0  # samples in open batches
 
     def add(self, samples: Sequence[tuple[Sample, T]]) -> None:
         """Put samples into the batches of their partitions."""
@@ -73,6 +82,7 @@ class Packer(Generic[T]):
                 size = sample.nbytes
             batch = self._open.setdefault(partition, [])
             batch.append((sample, owner))
+            self.waiting += 1
             self._sizes[partition] = size
             if len(batch) >= self._settings.micro_batch:
                 self.flush(partition)
@@ -88,7 +98,27 @@ class Packer(Generic[T]):
         self._sizes.pop(partition, None)
         batch = self._open.pop(partition, None)
         if batch:
+            self.waiting -= len(batch)
             self._out(partition, batch)
+
+    def quiet(self, still: Callable[[], bool]) -> None:
+        """Let what is open go, now or soon: nothing else is under way; `still` says if that holds."""
+        if not self._open or self._soon is not None:
+            return
+        loop = asyncio.get_running_loop()
+        pause = self._early_from - loop.time()
+        if pause > 0:
+            self._soon = loop.call_later(pause, self._quiet_later, still)
+            return
+        open_now = list(self._open)
+        self._early_from = loop.time() + EARLY_S * len(open_now)
+        for partition in open_now:
+            self.flush(partition)
+
+    def _quiet_later(self, still: Callable[[], bool]) -> None:
+        self._soon = None
+        if still():
+            self.quiet(still)
 
     def hurry(self) -> None:
         """Let nothing wait any more: no more samples are coming than those under way."""
@@ -98,7 +128,8 @@ class Packer(Generic[T]):
 
     def close(self) -> None:
         """Send nothing more."""
-        for timer in self._timers.values():
-            timer.cancel()
+        for timer in (*self._timers.values(), self._soon):
+            if timer is not None:
+                timer.cancel()
         self._timers.clear()
         self._open.clear()

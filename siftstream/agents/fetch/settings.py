@@ -97,7 +97,9 @@ class FetchSettings(BaseModel):
         description="Most tensor bytes in one micro-batch; stay below the broker's `message.max.bytes`.",
     )
     linger: float = Field(
-        default=0.2, ge=0, description="Seconds the oldest sample of a micro-batch may wait for others."
+        default=0.2,
+        ge=0,
+        description="Seconds the oldest sample of a micro-batch may wait for others that are under way.",
     )
     decode_threads: int = Field(
         default=2, ge=1, description="Threads that read local files, decode and transform."

@@ -29,11 +29,14 @@ class Batcher(Generic[T]):
         self._waiting.append((batch, samples, self._clock()))
         self.samples += samples
 
-    def due_in(self) -> float | None:
-        """Return the seconds until there is a batch worth running: 0 now, None while nothing waits."""
+    def due_in(self, *, idle: bool = False) -> float | None:
+        """Return the seconds until there is a batch worth running: 0 now, None while nothing waits.
+
+        While the device is `idle` anything is worth a run: waiting would save no one any time.
+        """
         if not self._waiting:
             return None
-        if self.samples >= self._settings.min:
+        if idle or self.samples >= self._settings.min:
             return 0.0
         return max(0.0, self._waiting[0][2] + self._settings.max_wait - self._clock())
 

@@ -12,9 +12,9 @@ from time import monotonic
 from typing import Any, Self
 
 from siftstream.agents.infer.batching import Batcher
-from siftstream.agents.infer.scoring import score
+from siftstream.agents.infer.routing import Routes
+from siftstream.agents.infer.scoring import Batch, score
 from siftstream.agents.infer.settings import InferSettings
-from siftstream.models.loaded import LoadedModel
 from siftstream.schemas import Features
 from siftstream.schemas.errors import BadRecord
 from siftstream.streams.record import Record
@@ -25,7 +25,7 @@ AHEAD = 3  # device batches that wait or are being sent, for each run
 Send = Callable[[Work], Awaitable[None]]
 Ack = Callable[[Sequence[Any]], Awaitable[None]]
 Count = Callable[[str, int], None]
-Batch = tuple[Record, Any, Features]  # the record, its token, what it holds
+Done = Callable[[Sequence[Batch], Work], None]
 
 
 class Line:
@@ -35,23 +35,26 @@ class Line:
         self,
         settings: InferSettings,
         runs: int,
-        model: Callable[[], LoadedModel],
+        routes: Routes,
         *,
         send: Send,
         ack: Ack,
         count: Count,
+        done: Done = lambda _, __: None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """Args: batch sizes; runs at once; the model of the moment; what writes; what acknowledges records
-        by their tokens; what counts samples by outcome; the clock of waiting.
+        """Args: batch sizes; runs at once; which model scores which sample; what writes; what acknowledges
+        records by their tokens; what counts samples by outcome; what hears of each device batch when it is
+        sent and acknowledged; the clock of waiting.
         """
-        self._settings, self._runs, self._model = settings, runs, model
-        self._send, self._ack, self._count = send, ack, count
-        self._batcher: Batcher[Batch] = Batcher(settings.batch, clock)
+        self._settings, self._runs, self._routes = settings, runs, routes
+        self._send, self._ack, self._count, self._done = send, ack, count, done
+        self._batcher: Batcher[tuple[Batch, Any]] = Batcher(settings.batch, clock)  # with its token
         self._most = AHEAD * runs * settings.batch.max
         self._changed = asyncio.Condition()
         self._pool: ThreadPoolExecutor
         self._tasks: asyncio.TaskGroup
+        self._free = 0  # runs that wait for a batch
         self.in_hand = 0  # samples taken and not done
 
     @asynccontextmanager
@@ -84,38 +87,47 @@ class Line:
                 features = Features.decode(record.value)
             except BadRecord as error:
                 self.in_hand += 1
-                self._tasks.create_task(self._finish(Work(refused=[(record, error)]), [token], 1))
+                self._tasks.create_task(self._finish(Work(refused=[(record, error)]), [token], []))
                 continue
             self.in_hand += len(features)
-            self._batcher.add((record, token, features), len(features))
+            self._batcher.add(((record, features), token), len(features))
         await self._notify()
+
+    async def idle(self) -> None:
+        """Wait until a run is free and nothing is due for it."""
+        await self._until(lambda: self._free > 0 and self._batcher.due_in() != 0.0)
 
     async def _runner(self) -> None:
         """Run device batches one after the other."""
         loop = asyncio.get_running_loop()
         while True:
-            batch = await self._next()
-            pairs = [(record, features) for record, _, features in batch]
-            work = await loop.run_in_executor(self._pool, score, self._model(), pairs)
-            tokens, samples = [token for _, token, _ in batch], sum(len(f) for _, f in pairs)
-            self._tasks.create_task(self._finish(work, tokens, samples))
+            taken = await self._next()
+            batches = [batch for batch, _ in taken]
+            work = await loop.run_in_executor(self._pool, score, self._routes, batches)
+            self._tasks.create_task(self._finish(work, [token for _, token in taken], batches))
 
-    async def _next(self) -> list[Batch]:
-        """Wait for a device batch: at once when there is enough, else until the oldest has waited."""
+    async def _next(self) -> list[tuple[Batch, Any]]:
+        """Wait for a device batch: it comes when there is enough, nothing runs, or the oldest has waited."""
         async with self._changed:
-            while (due := self._batcher.due_in()) != 0.0:
-                try:
-                    async with asyncio.timeout(due):
-                        await self._changed.wait()
-                except TimeoutError:
-                    continue
+            self._free += 1
+            try:
+                while (due := self._batcher.due_in(idle=self._free == self._runs)) != 0.0:
+                    try:
+                        async with asyncio.timeout(due):
+                            await self._changed.wait()
+                    except TimeoutError:
+                        continue
+            finally:
+                self._free -= 1
             return self._batcher.take()
 
-    async def _finish(self, work: Work, tokens: Sequence[Any], samples: int) -> None:
+    async def _finish(self, work: Work, tokens: Sequence[Any], batches: Sequence[Batch]) -> None:
         await self._send(work)
         await self._ack(tokens)
+        samples = sum(len(features) for _, features in batches) or 1  # a record that could not be read is one
         self._count("refused", len(work.refused))
         self._count("scored", samples - len(work.refused))
+        self._done(batches, work)
         self.in_hand -= samples
         await self._notify()
 

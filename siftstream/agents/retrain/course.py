@@ -130,7 +130,9 @@ class Course:
         head = (folder / HEAD).read_bytes()
         onnx = standing.encoder if job.frozen is not None else (folder / ENCODER).read_bytes()
         encoder = Encoder(onnx, threads=self._model.threads, providers=self._model.providers)
-        candidate = LoadedModel(name, self._classes, encoder, Head.from_bytes(head))
+        kept_encoder = standing.model if job.frozen is not None else None
+        passes = kept_encoder.passes if kept_encoder is not None else None
+        candidate = LoadedModel(name, self._classes, encoder, Head.from_bytes(head), passes)
         kept = job.where(Slice.HOLDOUT, Slice.AUDIT)
         verdict = judge(
             candidate, standing.model, rows(job.inputs, kept), job.targets[kept], self._settings.gate
@@ -141,5 +143,5 @@ class Course:
             "status": verdict.status, "reason": verdict.reason, "trained_on": report.trained_on,
             "metrics": {**verdict.metrics, **figures},
             "encoder": self._store.put(onnx, ".onnx"), "head": self._store.put(head, ".safetensors"),
-            "inputs": encoder.inputs,
+            "inputs": encoder.inputs, "passes": passes.count if passes is not None else 1,
         }  # fmt: skip

@@ -1,6 +1,7 @@
 """The newest head, so that windows can be rescored in place where the encoder is the same."""
 
 import asyncio
+from collections.abc import Sequence
 from logging import getLogger
 
 from siftstream.agents.select.window import Window
@@ -24,6 +25,7 @@ class LiveHead:
         self._untrained = untrained
         self._versions = Versions(app, settings.line, self._load_soon)
         self._app = app
+        self.line = settings.line
         self._head: tuple[ModelVersion, Head] | None = None
         self._loading: set[asyncio.Task[None]] = set()
 
@@ -39,9 +41,8 @@ class LiveHead:
             return
         version, head = self._head
         window.rescored_to = version.version
-        history = self._versions.history
-        older = {self._untrained, *history} - {*history[history.index(version.version) :]}
-        if version.encoder is not None:
+        if version.encoder is not None and version.passes == 1:  # a head alone cannot repeat the passes
+            older = older_than(version.version, self._versions.history, self._untrained)
             window.rescore(version.version, version.encoder.sha256, head, older)
 
     def _load_soon(self, version: ModelVersion) -> None:
@@ -53,7 +54,20 @@ class LiveHead:
         if version.head is None:
             return
         try:
-            data = await asyncio.to_thread(self._store.get, version.head)
-            self._head = (version, Head.from_bytes(data))
+            head = Head.from_bytes(await asyncio.to_thread(self._store.get, version.head))
+            if version == self._versions.live:  # a newer one may have been quicker
+                self._head = (version, head)
         except SiftError as error:
             log.warning("windows are not rescored by %s: %s", version.version, error)
+
+
+def older_than(version: str, history: Sequence[str], untrained: str) -> set[str]:
+    """Return the versions that were live before this one went live, the last time it did.
+
+    >>> sorted(older_than("v1", ["v1", "v2", "v1"], "spare"))  # v1 came back: what v2 said is old
+    ['spare', 'v2']
+    >>> sorted(older_than("v1", ["v1", "v2"], "spare"))
+    ['spare']
+    """
+    went_live = len(history) - 1 - [*reversed(history)].index(version)
+    return {untrained, *history[:went_live]} - {version}

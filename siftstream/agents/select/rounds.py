@@ -95,7 +95,7 @@ class Rounds:
         free = free[~np.isin(free, [pick.slot for pick in audit])]
         if size == 0 or not len(free):
             return []
-        newest = int(free[-1])
+        newest = window.newest(free)
         cold = window.versions[newest] == self._untrained
         strategy: Strategy = self._cold_start if cold else self._strategy
         if not cold:  # uniform probabilities look most uncertain of all: an untrained score says nothing
@@ -103,7 +103,7 @@ class Rounds:
         if strategy.needs_embeddings:  # rows of another encoder lie in another space
             same = [s for s in free.tolist() if window.encoders[s] == window.encoders[newest]]
             free = np.array(same, np.int64)
-        chosen = strategy.select(self._view(window, free), size, rng)
+        chosen = strategy.select(self._view(window, free, window.encoders[newest]), size, rng)
         reason = Reason.COLD_START if cold else Reason.STRATEGY
         chance = min(1.0, size / len(free)) if strategy.name == "random" else None
         return [
@@ -111,11 +111,12 @@ class Rounds:
             for i, score in zip(chosen.indices, chosen.scores, strict=True)
         ]
 
-    def _view(self, window: Window, free: NDArray[np.int64]) -> Candidates:
+    def _view(self, window: Window, free: NDArray[np.int64], encoder: str) -> Candidates:
+        covered = [s for s in window.taken().tolist() if window.encoders[s] == encoder]
         return Candidates(
             probs_BMC=window.probs[free],
             emb_BD=window.embeddings[free].astype(np.float32),
-            covered_ND=window.embeddings[window.taken()].astype(np.float32),
+            covered_ND=window.embeddings[covered].astype(np.float32),
         )
 
     def _selected(
@@ -127,7 +128,8 @@ class Rounds:
             sample_id=window.ids[pick.slot], uri=window.uris[pick.slot], metadata=window.metadata[pick.slot],
             partition=partition, round=number, round_size=size, rank=rank, score=pick.score,
             strategy=pick.strategy, reason=pick.reason, inclusion_probability=pick.inclusion_probability,
-            model_version=window.versions[pick.slot], prediction=self._classes[int(likeliest[0])],
+            model_version=window.versions[pick.slot], model_line=window.lines[pick.slot] or None,
+            prediction=self._classes[int(likeliest[0])],
             probabilities={self._classes[int(c)]: round(float(probs[c]), 6) for c in likeliest},
             position=window.head, seed=self._settings.seed,
         )  # fmt: skip

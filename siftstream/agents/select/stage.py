@@ -13,6 +13,7 @@ from siftstream.agents.select.window import Window
 from siftstream.schemas import Scores, Selected
 from siftstream.schemas.errors import BadRecord
 from siftstream.streams.app import StageApp
+from siftstream.streams.pump import pump
 from siftstream.streams.record import Outgoing, Record
 from siftstream.streams.view import View
 from siftstream.streams.work import Work, current_events, finish_patiently
@@ -42,7 +43,7 @@ def attach(app: StageApp, settings: SelectSettings, rounds: Rounds, live: LiveHe
         memory = Memory.decode(metadata)
         await selected.refresh([tp.partition])
         done = max(memory.done, chosen.of(tp.partition).last_round)
-        return Shelf(Window(settings.window.size, memory.seen), generation, done, memory.head)
+        return Shelf(Window(settings.window.size, memory.seen, live.line), generation, done, memory.head)
 
     async def shelf_of(message: Any) -> Shelf:
         shelf = shelves.get(message.tp)
@@ -85,7 +86,7 @@ def attach(app: StageApp, settings: SelectSettings, rounds: Rounds, live: LiveHe
     @app.agent(app.source(Scores), name="select")
     async def select(stream: Any) -> None:
         await live.begin()
-        async for events in stream.noack_take(64, within=0.05):
+        async for events in pump(app, stream, at_most=64, within=0.05):
             work, touched = Work(), {}
             current = current_events(app, events)
             for event in current:

@@ -20,12 +20,18 @@ class Window:
     ring; `seen` counts distinct samples for ever, so slot = seen mod capacity and a window rebuilt
     from its floor has every sample in the slot it had. Memory a row: M*C*4 + D*2 + 30 bytes of
     arrays, and about 300 bytes of id, URI and metadata.
+
+    Rows may come from several lines of models. The main line gives the arrays their shape: a canary with
+    other members keeps its mean probabilities, one with another embedding size has no embeddings here.
     """
 
-    def __init__(self, capacity: int, seen: int = 0) -> None:
-        """Args: rows; distinct samples seen before the first record to come (from the floor)."""
+    def __init__(self, capacity: int, seen: int = 0, line: str = "") -> None:
+        """Args: rows; distinct samples seen before the first record to come (from the floor); the main line
+        of models.
+        """
         self.capacity = capacity
         self.seen = seen
+        self.line = line
         self.head = -1  # offset of the last record added
         self.rescored_to = ""  # the version whose head scored the older rows
         self.state = np.zeros(capacity, np.uint8)
@@ -38,6 +44,7 @@ class Window:
         self.metadata: list[dict[str, str]] = [{}] * capacity
         self.versions: list[str] = [_UNSEEN] * capacity
         self.encoders: list[str] = [_UNSEEN] * capacity
+        self.lines: list[str] = [_UNSEEN] * capacity
         self._slot: dict[str, int] = {}
         self._records: deque[tuple[int, int]] = deque()  # (offset, seen before it) of records still needed
         self._pins: deque[tuple[int, int]] = deque()  # (offset of a repeat, offset of its first)
@@ -63,7 +70,8 @@ class Window:
             start: First row; 0 begins the record.
             at_most: New samples to add before returning, so that a round can be held in mid-record.
         """
-        self._fit(batch)
+        if self.is_main(batch.line) or batch.probs.shape[2] != self.probs.shape[2]:
+            self._fit(batch)
         if start == 0:
             self._records.append((offset, self.seen))
             self.head = offset
@@ -71,10 +79,24 @@ class Window:
         slots = (self.seen + np.arange(len(fresh))) % self.capacity
         self.state[slots] = [TAKEN if batch.sample_ids[row] in taken else FREE for row in fresh]
         self.order[slots] = self.seen + np.arange(len(fresh))
-        self.probs[slots] = batch.probs[fresh]
-        self.embeddings[slots] = batch.embeddings[fresh]
+        self.probs[slots] = self._probs(batch, fresh)
+        if batch.embeddings.shape[1] == self.embeddings.shape[1]:
+            self.embeddings[slots] = batch.embeddings[fresh]
+        else:
+            self.embeddings[slots] = 0
+            for slot in slots.tolist():
+                self.encoders[slot] = _UNSEEN  # as in `_resize`
         self.seen += len(fresh)
         return stop
+
+    def is_main(self, line: str) -> bool:
+        """Whether a line of models is the main one; records of before lines were told are."""
+        return line in ("", self.line)
+
+    def newest(self, slots: NDArray[np.int64]) -> int:
+        """Of slots, oldest first, return the newest that the main line scored; else the newest."""
+        mine = (s for s in reversed(slots.tolist()) if self.is_main(self.lines[s]))
+        return next(mine, int(slots[-1]))
 
     def candidates(self) -> NDArray[np.int64]:
         """The slots of free rows, oldest first."""
@@ -91,13 +113,20 @@ class Window:
         self.state[slots] = TAKEN
 
     def rescore(self, version: str, encoder: str, head: Any, older: Container[str]) -> int:
-        """Let a newer head score the rows that `older` versions with the same encoder scored; count them.
+        """Let a newer head of the main line score the rows that its `older` versions with the same encoder
+        scored; count them.
 
-        Membership and order stay; only probabilities and the version that made them change.
+        Membership and order stay; only probabilities and the version that made them change. A canary's rows
+        stay the canary's: its say in what is chosen is what it runs for.
         """
-        slots = [s for s in self._slot.values() if self.encoders[s] == encoder and self.versions[s] in older]
+        slots = [
+            s for s in self._slot.values()
+            if self.encoders[s] == encoder and self.versions[s] in older and self.is_main(self.lines[s])
+        ]  # fmt: skip
         if slots:
             probs = head.probs(self.embeddings[slots].astype(np.float32))
+            if not np.isfinite(probs).all():  # a bad head; infer does not run it either
+                return 0
             self._resize(probs.shape[1], probs.shape[2], self.embeddings.shape[1])
             self.probs[slots] = probs
             for slot in slots:
@@ -151,6 +180,15 @@ class Window:
         self.ids[slot], self.uris[slot] = sample_id, batch.uris[row]
         self.metadata[slot], self.offsets[slot] = batch.metadata[row], offset
         self.versions[slot], self.encoders[slot] = batch.model_version, batch.encoder
+        self.lines[slot] = batch.line
+
+    def _probs(self, batch: Scores, fresh: list[int]) -> NDArray[np.float32]:
+        """Return the probabilities of rows [B, M, C], with as many members as the window has."""
+        probs_BMC = batch.probs[fresh]
+        if probs_BMC.shape[1:] == self.probs.shape[1:]:
+            return probs_BMC
+        shape = (len(fresh), *self.probs.shape[1:])
+        return np.broadcast_to(probs_BMC.mean(axis=1, keepdims=True), shape)
 
     def _fit(self, batch: Scores) -> None:
         _, members, classes = batch.probs.shape
@@ -165,3 +203,4 @@ class Window:
             self.probs = wider
         if self.embeddings.shape[1] != dim:
             self.embeddings = np.zeros((self.capacity, dim), np.float16)
+            self.encoders = [_UNSEEN] * self.capacity  # rows of no encoder are not compared or rescored by it

@@ -12,12 +12,14 @@ import pytest
 from pydantic import BaseModel
 
 from siftstream.agents.fetch.flow import Flow
+from siftstream.agents.fetch.intake import Arrival
 from siftstream.agents.fetch.loaders import Loader, Reader
 from siftstream.agents.fetch.loaders.base import Loaded, LocalLoader, Want
 from siftstream.agents.fetch.settings import FetchSettings
 from siftstream.agents.fetch.transforms import Transform
 from siftstream.schemas import DataUri, Features
 from siftstream.schemas.arrays import ArraySpec
+from siftstream.schemas.bulk import decode_many
 from siftstream.schemas.errors import (
     EmitTimeout,
     LoadError,
@@ -137,7 +139,7 @@ class Bench:
         event = DataUri.model_validate({"uri": uri} | ({"sample_id": sample_id} if sample_id else {}))
 
         record = Record("data-uris", 0, offset, None, event.encode() if value is None else value)
-        await self.flow.take([(record, offset)])
+        await self.flow.take([Arrival(record, found, offset) for found in decode_many(record.value)])
         return offset
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -310,6 +312,8 @@ async def test_beyond_the_horizon_a_sample_counts_as_new() -> None:
 async def test_a_micro_batch_goes_out_when_it_is_full_by_samples_or_bytes() -> None:
     async def full_by_samples() -> None:
         async with bench(micro_batch=8, linger=60.0) as b:
+            b.far.gate("slow")
+            await b.put("far:slow")  # so that there is something to wait for
             for n in range(8 * PARTITIONS * 4):
                 await b.put(f"near:{n}")
             await b.until(lambda: len(b.acked) >= 8)
@@ -327,8 +331,32 @@ async def test_a_micro_batch_goes_out_when_it_is_full_by_samples_or_bytes() -> N
 
 async def test_the_oldest_sample_of_a_micro_batch_does_not_wait_longer_than_linger() -> None:
     async with bench(linger=0.05) as b:
+        gate = b.far.gate("slow")
+        await b.put("far:slow")
         await b.put("near:a")
-        await b.until(lambda: b.acked == [0])
+        await b.until(lambda: b.acked == [1])
+        gate.set()
+
+
+async def test_a_sample_with_nothing_else_under_way_does_not_wait_for_company() -> None:
+    async with bench(linger=3600.0) as b:
+        for n in range(3):
+            await b.put(f"near:{n}")
+            await b.until(lambda n=n: b.acked == [*range(n + 1)])
+
+
+async def test_samples_wait_for_the_one_under_way_and_go_when_it_fails() -> None:
+    async with bench(linger=3600.0) as b:
+        gate = b.far.gate("bad")
+        b.far.fail["bad"] = LoadError("gone")
+        await b.put("far:bad")
+        await b.put("near:a")
+        async with asyncio.timeout(5):
+            while not b.flow._packer.waiting:  # pyright: ignore[reportPrivateUsage]
+                await asyncio.sleep(0)
+        assert b.acked == []
+        gate.set()
+        await b.until(lambda: b.acked == [0, 1])
 
 
 async def test_no_more_records_are_taken_than_hands_are_free() -> None:

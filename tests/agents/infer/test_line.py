@@ -1,11 +1,9 @@
 """The line of infer, without Kafka: device batches, overlap, bad samples, backpressure."""
 
 import asyncio
-import threading
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,70 +11,15 @@ import pytest
 
 from siftstream.agents.infer.batching import Batcher
 from siftstream.agents.infer.line import AHEAD, Line
+from siftstream.agents.infer.routing import Routes
 from siftstream.agents.infer.scoring import score
 from siftstream.agents.infer.settings import BatchSettings, InferSettings
-from siftstream.models.head import Head
 from siftstream.models.loaded import LoadedModel
 from siftstream.schemas import Features, Scores
-from siftstream.schemas.errors import EmitTimeout, InferenceError
+from siftstream.schemas.errors import EmitTimeout
 from siftstream.streams.record import Record
 from siftstream.streams.work import Work
-
-NAN, RAISES = 250, 251  # pixels at which the model below fails
-
-
-@dataclass
-class FakeEncoder:
-    sha256: str = "ab"
-    dim: int = 2
-    provider: str = "CPUExecutionProvider"
-
-
-class FakeModel:
-    """Embeds the first pixel; answers NaN or raises on some; notes what ran, and holds runs at a gate."""
-
-    def __init__(self, version: str = "v1") -> None:
-        self.version, self.encoder, self.head = version, FakeEncoder(), Head.uniform(1, 2, 2)
-        self.sizes: list[int] = []
-        self.at_once = self.most_at_once = 0
-        self.gate = threading.Event()
-        self.gate.set()
-        self.lock = threading.Lock()
-
-    def predict(self, inputs: Any) -> tuple[np.ndarray, np.ndarray]:
-        (images,) = inputs.values()
-        values = images.reshape(len(images), -1)[:, 0]
-        with self.lock:
-            self.sizes.append(len(values))
-            self.at_once += 1
-            self.most_at_once = max(self.most_at_once, self.at_once)
-        self.gate.wait(10)
-        with self.lock:
-            self.at_once -= 1
-        if (values == RAISES).any():
-            raise InferenceError("the run failed")
-        probs = np.full((len(values), 1, 2), 0.5, np.float32)
-        probs[values == NAN] = np.nan
-        return probs, np.stack([values, values], axis=1).astype(np.float32)
-
-
-def record(offset: int, values: Sequence[int], partition: int = 0, name: str = "image") -> Record:
-    images = np.array(values, np.uint8).reshape(-1, 1, 1, 1)
-    ids = [f"{partition}-{offset}-{row}" for row in range(len(values))]
-    batch = Features(
-        ids, [f"data:,{i}" for i in ids], np.zeros(len(values)), [{}] * len(values), {name: images},
-        [bytes(32)] * len(values),
-    )  # fmt: skip
-    return Record("features", partition, offset, None, batch.encode())
-
-
-def scores_in(works: Sequence[Work]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for work in works:
-        for output in work.outputs:
-            batch = Scores.decode(output.value)
-            found |= dict(zip(batch.sample_ids, batch.embeddings[:, 0].astype(float), strict=True))
-    return found
+from tests.agents.infer.parts import NAN, RAISES, FakeModel, alone, decoded, record, scores_in
 
 
 class Bench:
@@ -87,8 +30,8 @@ class Bench:
         self.counts: Counter[str] = Counter()
         self.changed = asyncio.Event()
         self.error: Exception | None = None
-        model: Callable[[], Any] = lambda: self.model  # noqa: E731
-        self.line = Line(settings, runs, model, send=self.send, ack=self.ack, count=self.count)
+        routes: Routes = lambda ids: alone(self.model)(ids)  # noqa: E731
+        self.line = Line(settings, runs, routes, send=self.send, ack=self.ack, count=self.count)
 
     def count(self, name: str, number: int) -> None:
         self.counts[name] += number
@@ -163,11 +106,24 @@ async def test_under_load_batches_are_full_and_runs_overlap() -> None:
     assert b.model.most_at_once == 2
 
 
-async def test_a_lone_sample_does_not_wait_for_others() -> None:
-    async with bench(min=32, max_wait=0.01) as b:
-        await b.put(record(0, [5]))
-        await b.until(lambda: b.acked == [0])
-    assert b.model.sizes == [1]
+@pytest.mark.parametrize("runs", [1, 2])
+async def test_a_lone_sample_does_not_wait_for_others_while_nothing_runs(runs: int) -> None:
+    async with bench(runs=runs, min=32, max_wait=3600.0) as b:
+        for n in range(3):
+            await b.put(record(n, [5]))
+            await b.until(lambda n=n: b.acked == [*range(n + 1)])
+    assert b.model.sizes == [1, 1, 1]
+
+
+async def test_while_a_batch_runs_samples_wait_for_others_but_not_longer_than_it() -> None:
+    async with bench(runs=2, min=4, max_wait=3600.0) as b:
+        b.model.gate.clear()
+        await b.put(record(0, [1]))
+        await b.until(lambda: b.model.at_once == 1)
+        await b.put(record(1, [2]), record(2, [3]))
+        b.model.gate.set()
+        await b.until(lambda: len(b.acked) == 3)
+    assert b.model.sizes == [1, 2]
 
 
 async def test_no_more_is_taken_than_can_wait_or_run() -> None:
@@ -205,7 +161,7 @@ async def test_samples_that_the_model_cannot_judge_are_dead_letters_alone() -> N
 def test_features_of_two_configurations_do_not_stop_each_other() -> None:
     model: Any = FakeModel()
     both = [record(0, [1, 2]), record(1, [3], name="other")]
-    work = score(model, [(r, Features.decode(r.value)) for r in both])
+    work = score(alone(model), decoded(*both))
     assert scores_in([work]) == {"0-0-0": 1, "0-0-1": 2, "0-1-0": 3}
     assert model.sizes == [2, 1]
 
@@ -239,13 +195,13 @@ def test_scores_too_large_for_a_record_are_halved_and_one_alone_is_refused(
         np.full((3, 1, 50), 0.02, np.float32), np.zeros((3, 400), np.float32)
     )  # fmt: skip
     batch = record(0, [1, 2, 3])
-    whole = score(model, [(batch, Features.decode(batch.value))]).outputs[0].value
+    whole = score(alone(model), decoded(batch)).outputs[0].value
     monkeypatch.setattr("siftstream.streams.emit.MAX_RECORD_BYTES", len(whole or b"") - 1)
-    work = score(model, [(batch, Features.decode(batch.value))])
+    work = score(alone(model), decoded(batch))
     names = [Scores.decode(output.value).sample_ids for output in work.outputs]
     assert names == [["0-0-0"], ["0-0-1", "0-0-2"]]
     monkeypatch.setattr("siftstream.streams.emit.MAX_RECORD_BYTES", 100)
-    work = score(model, [(batch, Features.decode(batch.value))])
+    work = score(alone(model), decoded(batch))
     assert [Features.decode(r.value).sample_ids for r, _ in work.refused] == [["0-0-0"], ["0-0-1"], ["0-0-2"]]
     assert "over the 100 of a record" in str(work.refused[0][1])
 
@@ -254,7 +210,7 @@ def test_the_largest_finite_scores_survive_half_precision() -> None:
     model: Any = FakeModel()
     model.predict = lambda inputs: (np.full((1, 1, 2), 0.5, np.float32), np.full((1, 2), 1e9, np.float32))
     one = record(0, [1])
-    work = score(model, [(one, Features.decode(one.value))])
+    work = score(alone(model), decoded(one))
     assert np.isfinite(Scores.decode(work.outputs[0].value).embeddings).all()
 
 
@@ -266,6 +222,6 @@ def test_a_real_model_scores_through_the_same_door() -> None:
     model = LoadedModel.spare(specs, ["a", "b"], ModelSettings())
     images = np.random.default_rng(0).integers(0, 255, (5, 1, 8, 8)).astype(np.uint8)
     batch = Features(list("abcde"), list("abcde"), np.zeros(5), [{}] * 5, {"image": images}, [bytes(32)] * 5)
-    work = score(model, [(Record("features", 2, 0, None, batch.encode()), batch)])
+    work = score(alone(model), [(Record("features", 2, 0, None, batch.encode()), batch)])
     assert len(Scores.decode(work.outputs[0].value)) == 5
     assert not work.refused

@@ -147,3 +147,79 @@ def test_a_strategy_leaves_rows_alone_that_no_trained_model_scored() -> None:
     settings = SelectSettings.model_validate({"trigger": {"every": 6}, "audit": {"fraction": 0.0}})
     made = Rounds(settings, ["a", "b", "c"], 1, "spare").hold(window, partition=0, number=0, spent=0)
     assert {one.sample_id for one in made} == {"d", "e", "f"}
+
+
+def of(
+    ids: list[str], version: str, line: str, *, members: int = 1, dim: int = 4, encoder: str = "e"
+) -> Scores:
+    probs = np.full((len(ids), members, 3), 1 / 3, np.float32)
+    return Scores(
+        ids, ids, np.zeros(len(ids)), [{} for _ in ids], probs, np.ones((len(ids), dim), np.float16),
+        model_version=version, encoder=encoder, line=line,
+    )  # fmt: skip
+
+
+def test_a_main_lines_head_rescores_the_main_lines_rows_alone() -> None:
+    window = Window(10, line="main")
+    window.append(0, of(["a", "b"], "v1", "main"))
+    window.append(1, of(["c"], "v1", "challenger"))  # the same encoder, even the same version's name
+    window.append(2, of(["d"], "v1", ""))  # of before lines were told
+    head = Head(np.zeros((1, 4, 3), np.float32), np.array([[5, 0, 0]], np.float32))
+    assert window.rescore("v2", "e", head, {"v1"}) == 3
+    assert window.versions[:4] == ["v2", "v2", "v1", "v2"]
+    assert window.probs[2].tolist() == np.full((1, 3), 1 / 3, np.float32).tolist()
+
+
+def test_a_canary_of_another_shape_leaves_the_main_lines_rows_as_they_are() -> None:
+    window = Window(10, line="main")
+    window.append(0, of(["a"], "v1", "main"))
+    window.append(1, of(["b"], "c1", "challenger", members=5, dim=9, encoder="other"))
+    window.append(2, of(["c"], "v1", "main"))
+    assert window.probs.shape == (10, 1, 3)
+    assert window.embeddings[:3].tolist() == [[1] * 4, [0] * 4, [1] * 4]
+    assert window.encoders[:3] == ["e", "", "e"]  # without an embedding it is of no encoder here
+    assert np.allclose(window.probs[1], 1 / 3)
+
+
+def test_a_window_that_begins_with_a_canary_takes_the_main_lines_shape_when_it_comes() -> None:
+    window = Window(10, line="main")
+    window.append(0, of(["b"], "c1", "challenger", members=5, dim=9, encoder="other"))
+    window.append(1, of(["a"], "v1", "main"))
+    assert (window.probs.shape, window.embeddings.shape) == ((10, 1, 3), (10, 4))
+    assert np.allclose(window.probs[0], 1 / 3)
+
+
+def test_a_head_that_answers_no_numbers_rescores_nothing() -> None:
+    window = Window(10, line="main")
+    window.append(0, of(["a"], "v1", "main"))
+    overflowing = Head(np.full((1, 4, 3), 3e38, np.float32), np.zeros((1, 3), np.float32))
+    with np.errstate(all="ignore"):
+        assert window.rescore("v2", "e", overflowing, {"v1"}) == 0
+    assert np.isfinite(window.probs).all()
+
+
+def chosen(window: Window, strategy: str) -> list[Selected]:
+    settings = SelectSettings.model_validate(
+        {"trigger": {"every": 6}, "audit": {"fraction": 0.0}, "strategy": {"name": strategy}}
+    )
+    return Rounds(settings, ["a", "b", "c"], 1, "spare").hold(window, partition=0, number=0, spent=0)
+
+
+def test_a_selection_names_the_line_and_version_that_scored_it() -> None:
+    window = Window(10, line="main")
+    window.append(0, of(["a", "b", "c"], "v1", "main"))
+    window.append(1, of(["d", "e", "f"], "c1", "challenger"))
+    told = {one.sample_id: (one.model_line, one.model_version) for one in chosen(window, "margin")}
+    assert told["a"] == ("main", "v1")
+    assert told["f"] == ("challenger", "c1")
+
+
+def test_a_canary_that_came_last_neither_ends_the_cold_start_nor_narrows_the_choice() -> None:
+    cold = Window(10, line="main")
+    cold.append(0, of(["a", "b", "c", "d", "e"], "spare", "main"))
+    cold.append(1, of(["f"], "c1", "challenger"))
+    assert {one.reason for one in chosen(cold, "margin")} == {"cold-start"}
+    warm = Window(10, line="main")
+    warm.append(0, of(["a", "b", "c", "d", "e"], "v1", "main"))
+    warm.append(1, of(["f"], "c1", "challenger", encoder="other"))
+    assert {one.sample_id for one in chosen(warm, "k-center")} == {"a", "b", "c", "d", "e"}
