@@ -6,7 +6,7 @@ from typing import Any
 
 from siftstream.bench.contest import Result
 from siftstream.bench.failed import BenchFailed
-from siftstream.bench.tables import middle, processes
+from siftstream.bench.tables import middle, of_process, processes
 
 INK, OURS, THEIRS = "#333333", "#1f6f8b", "#b0b0b0"
 Panel = Callable[[Any, Sequence[Result]], None]
@@ -70,7 +70,7 @@ def processor(axis: Any, results: Sequence[Result]) -> None:
     for place, result in enumerate(results):
         left = 0.0
         for number, name in enumerate(names):
-            spent = middle(result, "cpu_us", name) or 0.0
+            spent = of_process(result, "cpu_us", name, sum) or 0.0
             label = name if place == 0 else None
             axis.barh(place, spent, left=left, color=f"C{number}", label=label)
             left += spent

@@ -1,7 +1,7 @@
 """The figures as tables for a terminal."""
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -46,14 +46,14 @@ def ratios(results: Sequence[Result], limits: Mapping[str, Sequence[Figures]]) -
 
 
 def processor(whole: Sequence[Result]) -> Table:
-    """CPU microseconds a sample of each process, start excluded, and what their sum allows."""
+    """CPU microseconds a sample of each process (replicas together), and what their sum allows."""
     table = Table(title="CPU microseconds a sample, after the warm-up (medians)", title_justify="left")
     names = processes(whole, "cpu_us")
     table.add_column("line", no_wrap=True)
     for name in (*names, "sum", "ceiling/s", "reached"):
         table.add_column(name, justify="right", no_wrap=True)
     for result in whole:
-        spent = [middle(result, "cpu_us", name) for name in names]
+        spent = [of_process(result, "cpu_us", name, sum) for name in names]
         total, ceiling = middle(result, "cpu_us_sum"), middle(result, "ceiling")
         reached = statistics.median(f["samples_a_second"] / f["ceiling"] for f in result.rounds)
         cells = [shown(one) for one in (*spent, total, ceiling)]
@@ -82,14 +82,14 @@ def stages(whole: Sequence[Result]) -> Table:
 
 
 def memory(whole: Sequence[Result]) -> Table:
-    """The most memory of each process, after the warm-up."""
+    """The most memory of each process after the warm-up; of replicas, the largest."""
     table = Table(title="Peak memory in MB, after the warm-up (medians)", title_justify="left")
     names = processes(whole, "peak_mb")
     table.add_column("line", no_wrap=True)
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     for result in whole:
-        table.add_row(result.way.name, *(shown(middle(result, "peak_mb", name)) for name in names))
+        table.add_row(result.way.name, *(shown(of_process(result, "peak_mb", name, max)) for name in names))
     return table
 
 
@@ -119,8 +119,24 @@ def fits(grown: Sequence[Result]) -> dict[str, Straight]:
 
 
 def processes(whole: Sequence[Result], what: str) -> list[str]:
-    """Return the names of all processes, in the order in which they were met."""
-    return list(dict.fromkeys(name for result in whole for f in result.rounds for name in f[what]))
+    """Return the names of all processes, replicas under one, in the order in which they were met."""
+    return list(dict.fromkeys(bare(name) for result in whole for f in result.rounds for name in f[what]))
+
+
+def bare(process: str) -> str:
+    """Return a process's name without the number of the replica.
+
+    >>> bare("infer-1"), bare("broker")
+    ('infer', 'broker')
+    """
+    return process.partition("-")[0]
+
+
+def of_process(result: Result, what: str, name: str, join: Callable[[list[float]], float]) -> float | None:
+    """Return the median over the rounds of what the replicas of a process have together."""
+    rounds = [[value for key, value in f[what].items() if bare(key) == name] for f in result.rounds]
+    found = [join(values) for values in rounds if values]
+    return statistics.median(found) if found else None
 
 
 def middle(result: Result, *path: str) -> float | None:

@@ -128,7 +128,8 @@ def push(
                 pushed = push_entries(
                     entries_of(named, bad or refuse), settings.kafka, settings.pipeline, rate=rate,
                     metadata=notes, told=progress, sent=sent, restart=restart, bad=bad or refuse,
-                    lot=1 if "-" in (sources or ()) else LOT, together=together,
+                    lot=1 if "-" in (sources or ()) else LOT,  # a list on stdin may come line by line
+                    together=1 if "-" in (sources or ()) else together,
                 )  # fmt: skip
         except KeyboardInterrupt:
             console.print(f"stopped: {so_far(progress.pushed)}; the same command goes on from there")

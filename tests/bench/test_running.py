@@ -37,7 +37,7 @@ def test_a_process_that_has_ended_has_no_figures(running: Running) -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     running.watch("push", child.pid)
     child.communicate(b"\n")
-    with pytest.raises(BenchFailed, match="push .* has ended"):
+    with pytest.raises(BenchFailed, match=r"push .* has ended"):
         running.usage()
 
 

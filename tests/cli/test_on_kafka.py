@@ -136,7 +136,7 @@ async def test_status_sees_lag_and_the_supervisor_brings_a_killed_stage_back(
             await eventually_in_loop(lambda: pid() not in (None, first), 20, "fetch is back")
             run("push", str(images), "--metadata", "again=1")
             await eventually_in_loop(lambda: lag() == 0, 40, "fetch has read the rest")
-        waiting = run("push", str(images), "--restart")
+        waiting = run("push", str(images), "--restart", "--together", "1")
         status = reader.read()
     assert "20 of 20" in waiting
     assert status.groups[0].lag == 20
