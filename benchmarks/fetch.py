@@ -30,11 +30,13 @@ from PIL import Image
 
 from benchmarks.servers import SERVERS, serve
 from siftstream.agents.fetch.flow import Flow
+from siftstream.agents.fetch.intake import Arrival
 from siftstream.agents.fetch.loaders import Reader
 from siftstream.agents.fetch.settings import FetchSettings
 from siftstream.agents.fetch.transforms import Transform, make_transform
 from siftstream.agents.fetch.transforms.settings import ImageSettings
 from siftstream.schemas import DataUri, Features
+from siftstream.schemas.bulk import decode_many
 from siftstream.streams.record import Record
 from siftstream.streams.work import Work
 
@@ -108,6 +110,11 @@ def read_and(transform: Transform, path: str) -> None:
         transform(file.read())
 
 
+def came(value: bytes) -> Arrival:
+    """Return a record as fetch takes it in."""
+    return Arrival(Record("data-uris", 0, 0, None, value), decode_many(value)[0], None)
+
+
 async def through_flow(uris: Sequence[str], transform: Transform, threads: int) -> tuple[float, float]:
     """Run URIs through the flow of the stage; every one must arrive.
 
@@ -128,14 +135,14 @@ async def through_flow(uris: Sequence[str], transform: Transform, threads: int) 
     async def ack(tokens: Sequence[Any]) -> None:
         del tokens
 
-    records = [Record("data-uris", 0, n, None, DataUri(uri=uri).encode()) for n, uri in enumerate(uris)]
+    values = [DataUri(uri=uri).encode() for uri in uris]
     async with Reader(settings) as reader:
         flow = Flow(settings, transform, reader, 4, send=send, ack=ack, count=lambda name, number: None)
         await reader.read(uris[0])  # what is imported and looked up with the first
         wall, cpu = time.perf_counter(), time.process_time()
         async with flow.running():
-            for start in range(0, len(records), AT_ONCE):
-                await flow.take([(record, None) for record in records[start : start + AT_ONCE]])
+            for start in range(0, len(values), AT_ONCE):
+                await flow.take([came(value) for value in values[start : start + AT_ONCE]])
         spent = time.perf_counter() - wall, time.process_time() - cpu
     if arrived != len(uris):
         raise SystemExit(f"{arrived} of {len(uris)} arrived")

@@ -6,17 +6,16 @@ measured: keep-alive, a Content-Length, an ETag. Signatures are not checked.
 
 import asyncio
 import logging
-import multiprocessing
+import subprocess
+import sys
 from collections.abc import Generator
-from contextlib import contextmanager
-from multiprocessing.connection import Connection
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 from siftstream.bench.failed import BenchFailed
-
-STARTED_WITHIN_S = 20.0
+from siftstream.streams.lifeline import end_with_parent
 
 SERVERS = {
     "http": "http://localhost:{port}",
@@ -42,32 +41,49 @@ def environment(ports: dict[str, int]) -> dict[str, str]:
 
 @contextmanager
 def serving(folder: Path) -> Generator[dict[str, int]]:
-    """Run each server in a process of its own for as long as the block lasts; give their ports.
+    """Run each server as a process of its own for as long as the block lasts; give their ports.
 
     Raises:
         BenchFailed: one did not start.
     """
-    context = multiprocessing.get_context("spawn")
-    started: list[tuple[Any, Any]] = []
     ports: dict[str, int] = {}
-    try:
+    with ExitStack() as started:
         for name in SERVERS:
-            ours, theirs = context.Pipe()
-            process = context.Process(target=serve, args=(name, folder, theirs), daemon=True)
-            process.start()
-            theirs.close()  # theirs alone now, so that its end is seen here
-            started.append((process, ours))
-            if not ours.poll(STARTED_WITHIN_S):
-                raise BenchFailed(f"the {name} server did not start within {STARTED_WITHIN_S:g} s")
-            ports[name] = ours.recv()
+            command = [sys.executable, "-m", "siftstream.bench.servers", name, str(folder)]
+            child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            started.callback(_end, child)
+            assert child.stdout is not None
+            port = child.stdout.readline()
+            if not port:
+                raise BenchFailed(f"the {name} server ended as it started, with exit code {child.wait()}")
+            ports[name] = int(port)
         yield ports
-    except EOFError as error:
-        raise BenchFailed(f"the {list(SERVERS)[len(ports)]} server did not start") from error
-    finally:
-        for process, pipe in started:
-            pipe.close()
-            process.terminate()
-            process.join()
+
+
+def _end(child: "subprocess.Popen[str]") -> None:
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.terminate()
+    child.wait()
+    child.stdin.close()
+    child.stdout.close()
+
+
+class Pipe(Protocol):
+    """Where a server tells its port."""
+
+    def send(self, obj: int) -> None:
+        """Tell it."""
+        ...
+
+
+class Output:
+    """Standard output as a pipe."""
+
+    def send(self, obj: int) -> None:
+        """Write a line."""
+        sys.stdout.write(f"{obj}\n")
+        sys.stdout.flush()
 
 
 class Files(asyncio.Protocol):
@@ -95,7 +111,7 @@ class Files(asyncio.Protocol):
             self._transport.write(f"{start}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 
 
-def serve(name: str, folder: Path, pipe: Connection) -> None:
+def serve(name: str, folder: Path, pipe: Pipe) -> None:
     """Serve until the process ends; the port goes through the pipe."""
     if name == "ftp":
         _ftp(folder, pipe)
@@ -103,14 +119,14 @@ def serve(name: str, folder: Path, pipe: Connection) -> None:
         asyncio.run(_http(folder, pipe, skip=1 if name == "s3" else 0))
 
 
-async def _http(folder: Path, pipe: Connection, skip: int) -> None:
+async def _http(folder: Path, pipe: Pipe, skip: int) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Files(folder, skip), "127.0.0.1", 0)
     pipe.send(server.sockets[0].getsockname()[1])
     await server.serve_forever()
 
 
-def _ftp(folder: Path, pipe: Connection) -> None:
+def _ftp(folder: Path, pipe: Pipe) -> None:
     from pyftpdlib.authorizers import DummyAuthorizer
     from pyftpdlib.handlers import FTPHandler
     from pyftpdlib.servers import FTPServer
@@ -122,3 +138,8 @@ def _ftp(folder: Path, pipe: Connection) -> None:
     server: Any = FTPServer(("127.0.0.1", 0), handler)
     pipe.send(server.socket.getsockname()[1])
     server.serve_forever()
+
+
+if __name__ == "__main__":
+    end_with_parent()
+    serve(sys.argv[1], Path(sys.argv[2]), Output())

@@ -39,7 +39,7 @@ def bench(
         Path, typer.Option(help="Where the environments of the others are made, once.")
     ] = Path("~/.cache/siftstream/bench"),
 ) -> None:
-    """The measured line: siftstream beside ONNX Runtime alone and beside what one would write otherwise."""
+    """Measure the whole line beside its raw limits and beside what others do."""
     try:
         from siftstream.bench.encoders import MODELS
         from siftstream.bench.options import PARTS, Options, words
