@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from siftstream.agents.infer.line import Line
+from siftstream.agents.infer.flow import Flow
 from siftstream.agents.infer.live import LiveModel
 from siftstream.agents.infer.model_lines import ModelLines
 from siftstream.agents.infer.report import Report
@@ -39,18 +39,18 @@ def attach(app: StageApp, settings: InferSettings, live: LiveModel, metrics: Met
 
         await models.begin()
         runs = settings.runs or runs_for(live.model.encoder)
-        line = Line(
+        flow = Flow(
             settings, runs, models.routing,
             send=partial(finish_patiently, app), ack=ack, count=samples, done=models.done,
         )  # fmt: skip
         report = Report(live.deployment.line, runs, metrics, note)
         report.of(live.model)
-        metrics.gauge("in_hand", "Samples read from Kafka and not done.", lambda: line.in_hand)
-        models.listen(app, line.idle)
-        async with line.running():
+        metrics.gauge("in_hand", "Samples read from Kafka and not done.", lambda: flow.in_hand)
+        models.listen(app, flow.idle)
+        async with flow.running():
             async for events in pump(app, stream, at_most=AT_MOST, within=WITHIN):
                 report.of(live.model)
-                await line.take(
+                await flow.take(
                     [(Record.of_message(event.message), event) for event in current_events(app, events)]
                 )
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from siftstream.agents.infer.line import AHEAD
+from siftstream.agents.infer.flow import AHEAD
 from siftstream.models.artifacts import ArtifactStore
 from siftstream.models.head import Head
 from siftstream.schemas import Artifact, Features, ModelVersion, Scores, Shadow, VersionStatus, share_of

@@ -1,4 +1,4 @@
-"""The line of infer, without Kafka: device batches, overlap, bad samples, backpressure."""
+"""The flow of infer, without Kafka: device batches, overlap, bad samples, backpressure."""
 
 import asyncio
 from collections import Counter
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from siftstream.agents.infer.batching import Batcher
-from siftstream.agents.infer.line import AHEAD, Line
+from siftstream.agents.infer.flow import AHEAD, Flow
 from siftstream.agents.infer.routing import Routes
 from siftstream.agents.infer.scoring import score
 from siftstream.agents.infer.settings import BatchSettings, InferSettings
@@ -31,7 +31,7 @@ class Bench:
         self.changed = asyncio.Event()
         self.error: Exception | None = None
         routes: Routes = lambda ids: alone(self.model)(ids)  # noqa: E731
-        self.line = Line(settings, runs, routes, send=self.send, ack=self.ack, count=self.count)
+        self.flow = Flow(settings, runs, routes, send=self.send, ack=self.ack, count=self.count)
 
     def count(self, name: str, number: int) -> None:
         self.counts[name] += number
@@ -46,7 +46,7 @@ class Bench:
         self.changed.set()
 
     async def put(self, *records: Record) -> None:
-        await self.line.take([(r, r.offset) for r in records])
+        await self.flow.take([(r, r.offset) for r in records])
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(10):
@@ -57,7 +57,7 @@ class Bench:
 @asynccontextmanager
 async def bench(runs: int = 2, **batch: Any) -> AsyncGenerator[Bench, None]:
     made = Bench(InferSettings(batch=BatchSettings.model_validate(batch)), runs)
-    async with made.line.running():
+    async with made.flow.running():
         yield made
 
 
@@ -130,9 +130,9 @@ async def test_no_more_is_taken_than_can_wait_or_run() -> None:
     async with bench(runs=1, min=1, max=4) as b:
         b.model.gate.clear()
         putting = asyncio.ensure_future(b.put(*(record(n, [1] * 4) for n in range(20))))
-        await b.until(lambda: b.line.in_hand >= AHEAD * 4)
+        await b.until(lambda: b.flow.in_hand >= AHEAD * 4)
         assert not putting.done()
-        assert b.line.in_hand == AHEAD * 4
+        assert b.flow.in_hand == AHEAD * 4
         b.model.gate.set()
         await putting
     assert len(b.acked) == 20
@@ -176,7 +176,7 @@ async def test_a_swap_takes_effect_between_two_batches() -> None:
     assert versions == ["v1", "v2"]
 
 
-async def test_a_broker_that_does_not_answer_ends_the_line() -> None:
+async def test_a_broker_that_does_not_answer_ends_the_flow() -> None:
     async def without_a_broker() -> None:
         async with bench() as b:
             b.error = EmitTimeout("away")

@@ -1,4 +1,4 @@
-"""The line of infer: decoding the next batches, running the model and sending the last results overlap.
+"""The flow of infer: decoding the next batches, running the model and sending the last results overlap.
 
 Decoding happens in the event loop, the model and the encoding of its answers in threads, as many at once as
 there are runs; a result is sent and acknowledged while the next batches run.
@@ -28,7 +28,7 @@ Count = Callable[[str, int], None]
 Done = Callable[[Sequence[Batch], Work], None]
 
 
-class Line:
+class Flow:
     """Takes records of `features`, sends scores and dead letters, acknowledges."""
 
     def __init__(
