@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from siftstream.agents.infer.line import Line
+from siftstream.agents.infer.flow import Flow
 from siftstream.agents.infer.routing import Routing
 from siftstream.agents.infer.scoring import score
 from siftstream.agents.infer.settings import InferSettings, LineSettings
@@ -148,7 +148,7 @@ async def test_the_line_tells_of_what_is_done_after_it_was_sent_and_is_idle_betw
     async def ack(tokens: Sequence[Any]) -> None:
         order.append("acked")
 
-    line = Line(
+    line = Flow(
         InferSettings(), 1, alone(model), send=send, ack=ack, count=lambda _, __: None,
         done=lambda batches, work: order.append(f"done {len(batches)}"),
     )  # fmt: skip
