@@ -14,7 +14,7 @@ from siftstream.settings import Settings
 
 DEAD = "dead-letters"
 BATCHES = {"features": Features, "scores": Scores}
-POLL_MS = 50
+POLL_MS = 250
 QUIET_S, CHECK_AFTER_S = 60.0, 1.0
 Ends = Mapping[TopicPartition, int]
 

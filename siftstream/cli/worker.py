@@ -1,7 +1,6 @@
 """`siftstream worker STAGE`: one stage as one process, until SIGTERM or Ctrl-C."""
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -70,6 +69,7 @@ def checked(stage: str, config: Path | None) -> Settings:
 async def run(stage: str, settings: Settings, instance: str | None) -> BaseException | None:
     """Run the stage until a signal comes or it crashes; return what crashed it."""
     from siftstream.app import build
+    from siftstream.streams.memory import settle
 
     told_to_stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -81,7 +81,7 @@ async def run(stage: str, settings: Settings, instance: str | None) -> BaseExcep
         await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
-            calm_collector()
+            settle()
             log.info("%s runs on %s", stage, settings.kafka.bootstrap_servers)
             await app.wait_first(waiting)  # or the app's crash
     except Exception as error:
@@ -89,17 +89,6 @@ async def run(stage: str, settings: Settings, instance: str | None) -> BaseExcep
     finally:
         await stop(app, starting, waiting)
     return app.crash_reason
-
-
-def calm_collector() -> None:
-    """Let Python's cyclic collector look less often, and never at what the start has made.
-
-    A stage holds thousands of small objects for a moment, hardly any of them in cycles: with the defaults a
-    seventh of fetch's time went into looking at them.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 async def stop(app: Any, *tasks: "asyncio.Future[Any]") -> None:

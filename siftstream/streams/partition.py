@@ -1,5 +1,6 @@
 """Where a sample lives: Kafka's own murmur2 placement, the same in every stage."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
@@ -32,23 +33,36 @@ def partitions_of_ids(sample_ids: Sequence[str], partitions: int) -> list[int]:
     True
     """
     keys = [name.encode() for name in sample_ids]
-    width = len(keys[0]) if keys else 0
-    if len(keys) < FEW or width % 4 or any(len(key) != width for key in keys):
+    if len(keys) < FEW:
         return [partition_of_key(key, partitions) for key in keys]
-    words = np.frombuffer(b"".join(keys), "<u4").reshape(len(keys), -1)
-    return ((_murmur2(words) & 0x7FFFFFFF) % partitions).tolist()
+    found = [0] * len(keys)
+    by_width: dict[int, list[int]] = defaultdict(list)
+    for place, key in enumerate(keys):
+        by_width[len(key)].append(place)
+    for width, places in by_width.items():
+        together = np.frombuffer(b"".join([keys[place] for place in places]), np.uint8)
+        hashes = _murmur2(together.reshape(len(places), width))
+        for place, partition in zip(places, ((hashes & 0x7FFFFFFF) % partitions).tolist(), strict=True):
+            found[place] = partition
+    return found
 
 
-def _murmur2(words: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Return Kafka's 32-bit murmur2 of each row; all rows are whole words (Appleby 2008)."""
+def _murmur2(keys: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """Return Kafka's 32-bit murmur2 of each row of bytes (Appleby 2008)."""
+    count, width = keys.shape
     mix, seed = np.uint32(0x5BD1E995), np.uint32(0x9747B28C)
-    found = np.full(len(words), seed ^ np.uint32(words.shape[1] * 4), np.uint32)
-    for column in words.T:
+    found = np.full(count, seed ^ np.uint32(width), np.uint32)
+    whole = width & ~3
+    for column in np.ascontiguousarray(keys[:, :whole]).view("<u4").T if whole else ():
         word = column * mix
         word ^= word >> np.uint32(24)
         word *= mix
         found *= mix
         found ^= word
+    for place in range(width - 1, whole - 1, -1):  # the bytes that are left, the last one highest
+        found ^= keys[:, place].astype(np.uint32) << np.uint32(8 * (place - whole))
+    if width > whole:
+        found *= mix
     found ^= found >> np.uint32(13)
     found *= mix
     return found ^ (found >> np.uint32(15))

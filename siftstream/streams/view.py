@@ -65,7 +65,7 @@ class View:
             except KafkaError as error:
                 raise UnavailableError(f"{self._topic} could not be read: {error!r}") from error
 
-    async def follow(self, changed: Callable[[], None] | None = None, every: float = 0.25) -> None:
+    async def follow(self, changed: Callable[[], None] | None = None, every: float = 0.5) -> None:
         """Read on for ever; `changed` is called after each step that folded something."""
         while True:
             before = dict(self._next)

@@ -32,9 +32,9 @@ class Crew(Generic[J]):
 
     A future and a wake-up of the event loop for each job would cost more than decoding a small image. So
     threads wake the loop when many results are ready, or when nothing is left to do and it has not looked
-    just now; it looks by itself every few milliseconds. Short jobs are left to one thread, because several would do little but hand the GIL to
-    each other; while jobs are long, or one is, all threads work. A job that hangs blocks nobody else:
-    `give_up` answers for it and puts another thread in its place.
+    just now; it looks by itself every few milliseconds. Short jobs are left to one thread, because several
+    would do little but hand the GIL to each other; while jobs are long, or one is, all threads work. A job
+    that hangs blocks nobody else: `give_up` answers for it and puts another thread in its place.
     """
 
     def __init__(

@@ -68,9 +68,11 @@ class Rounds:
         rng = np.random.default_rng([self._settings.seed, partition, number])
         audit = self._audit(window, size, rng)
         picks = [*self._by_strategy(window, size - len(audit), audit, rng), *audit]
-        window.take(np.array([pick.slot for pick in picks], np.int64))
+        slots = np.array([pick.slot for pick in picks], np.int64)
+        window.take(slots)
+        said = self._said(window.probs[slots].mean(axis=1))
         return [
-            self._selected(window, pick, rank, len(picks), partition, number)
+            self._selected(window, pick, said[rank], rank, len(picks), partition, number)
             for rank, pick in enumerate(picks)
         ]  # fmt: skip
 
@@ -103,7 +105,8 @@ class Rounds:
         if strategy.needs_embeddings:  # rows of another encoder lie in another space
             same = [s for s in free.tolist() if window.encoders[s] == window.encoders[newest]]
             free = np.array(same, np.int64)
-        chosen = strategy.select(self._view(window, free, window.encoders[newest]), size, rng)
+        seen = self._view(window, free, window.encoders[newest] if strategy.needs_embeddings else None)
+        chosen = strategy.select(seen, size, rng)
         reason = Reason.COLD_START if cold else Reason.STRATEGY
         chance = min(1.0, size / len(free)) if strategy.name == "random" else None
         return [
@@ -111,25 +114,37 @@ class Rounds:
             for i, score in zip(chosen.indices, chosen.scores, strict=True)
         ]
 
-    def _view(self, window: Window, free: NDArray[np.int64], encoder: str) -> Candidates:
+    def _view(self, window: Window, free: NDArray[np.int64], encoder: str | None) -> Candidates:
+        """Return what a strategy sees; without an encoder no embeddings, whose copies cost the most."""
+        probs_BMC = window.probs[free]
+        if encoder is None:
+            return Candidates(probs_BMC, np.zeros((len(free), 0), np.float32), np.zeros((0, 0), np.float32))
         covered = [s for s in window.taken().tolist() if window.encoders[s] == encoder]
         return Candidates(
-            probs_BMC=window.probs[free],
+            probs_BMC,
             emb_BD=window.embeddings[free].astype(np.float32),
             covered_ND=window.embeddings[covered].astype(np.float32),
         )
 
+    def _said(self, probs_BC: NDArray[np.float32]) -> list[dict[str, float]]:
+        """Return the likeliest classes of each row with their probabilities, the likeliest first."""
+        shown_BC = np.argsort(-probs_BC, axis=1, kind="stable")[:, :SHOWN_CLASSES]
+        said_BC = np.take_along_axis(probs_BC.clip(0.0, 1.0), shown_BC, axis=1).astype(np.float64).round(6)
+        names = self._classes
+        return [
+            {names[c]: p for c, p in zip(shown, said, strict=True)}
+            for shown, said in zip(shown_BC.tolist(), said_BC.tolist(), strict=True)
+        ]
+
     def _selected(
-        self, window: Window, pick: Pick, rank: int, size: int, partition: int, number: int
-    ) -> Selected:
-        probs = window.probs[pick.slot].mean(axis=0).clip(0.0, 1.0)
-        likeliest = np.argsort(-probs, kind="stable")[:SHOWN_CLASSES]
+        self, window: Window, pick: Pick, said: dict[str, float], rank: int, size: int, partition: int,
+        number: int,
+    ) -> Selected:  # fmt: skip
         return Selected(
             sample_id=window.ids[pick.slot], uri=window.uris[pick.slot], metadata=window.metadata[pick.slot],
             partition=partition, round=number, round_size=size, rank=rank, score=pick.score,
             strategy=pick.strategy, reason=pick.reason, inclusion_probability=pick.inclusion_probability,
             model_version=window.versions[pick.slot], model_line=window.lines[pick.slot] or None,
-            prediction=self._classes[int(likeliest[0])],
-            probabilities={self._classes[int(c)]: round(float(probs[c]), 6) for c in likeliest},
+            prediction=next(iter(said)), probabilities=said,
             position=window.head, seed=self._settings.seed,
         )  # fmt: skip
