@@ -28,6 +28,7 @@ from siftstream.streams.coalescing import Bunch, Coalescing
 from siftstream.streams.ledger import Floor, Ledger
 
 SCHEME = "siftkafka"
+POLL_EVERY_S = 0.01
 MAX_BATCH_BYTES = 4 << 20
 MAX_REQUEST_BYTES = 8 << 20
 MAX_RECORD_BYTES = MAX_REQUEST_BYTES - (64 << 10)  # with room for key, headers and framing
@@ -199,6 +200,21 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Start with no commit made."""
         super().__post_init__()
         self.commits: dict[TP, tuple[int, str]] = {}  # the last of each partition
+        self._polled = 0.0  # when records were last taken
+
+    async def _fetch_records(self, consumer: Any, active_partitions: Any, **options: Any) -> Any:
+        """Take what the broker sent, after a pause if that was done just now.
+
+        Each taking lets aiokafka ask the broker for more at once: a steady stream of small records would
+        cost a request for every few of them. The first record after a quiet time does not wait.
+        """
+        pause = self._polled + POLL_EVERY_S - monotonic()
+        if pause > 0:
+            await asyncio.sleep(pause)
+        records = await super()._fetch_records(consumer, active_partitions, **options)
+        if records:
+            self._polled = monotonic()
+        return records
 
     async def committed(self, tp: TP) -> tuple[int | None, str]:
         """Return offset and metadata of the group's last commit as the broker has it."""

@@ -215,7 +215,11 @@ def test_faust_still_calls_what_is_overridden() -> None:
             "_filter_tps_with_pending_acks": ["topics"],
         },
         driver.Consumer: {"_to_message": ["tp", "record"], "_new_consumer_thread": []},
-        driver.AIOKafkaConsumerThread: {"_commit": ["offsets"], "__post_init__": []},
+        driver.AIOKafkaConsumerThread: {
+            "_commit": ["offsets"],
+            "__post_init__": [],
+            "_fetch_records": ["consumer", "active_partitions", "timeout", "max_records"],
+        },
         driver.Producer: {"_settings_extra": []},
     }
     for owner, methods in expected.items():
@@ -294,3 +298,27 @@ async def test_partitions_that_are_not_ours_any_more_are_not_committed(safe: Any
 async def test_the_producer_is_idempotent_and_waits_for_all_replicas(safe: Any) -> None:
     settings = transport.Producer(safe.transport)._settings_extra()
     assert (settings["acks"], settings["enable_idempotence"]) == ("all", True)
+
+
+async def test_polls_keep_a_pace_and_a_lone_record_does_not_wait(
+    safe: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, slept, found = [100.0], list[float](), {"record": 1}
+
+    async def sleep(seconds: float) -> None:
+        slept.append(round(seconds, 4))
+        clock[0] += seconds
+
+    async def fetched(*_: Any, **__: Any) -> Any:
+        return found
+
+    monkeypatch.setattr(transport, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(transport.asyncio, "sleep", sleep)
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetched)
+    for _ in range(2):
+        assert await safe._thread._fetch_records(None, None, timeout=1.0, max_records=5) == found
+        clock[0] += 0.004
+    assert slept == [0.006], "the second comes too soon after the first"
+    clock[0] += 1.0
+    await safe._thread._fetch_records(None, None)
+    assert slept == [0.006]
