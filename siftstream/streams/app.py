@@ -120,7 +120,7 @@ def make_app(
         topic_allow_declare=False, topic_disable_leader=True, autodiscover=False, web_enabled=False,
         table_standby_replicas=1,  # keeps Faust's own assignor: even, sticky, co-partitioned
         consumer_group_instance_id=instance,
-        consumer_auto_offset_reset="earliest", consumer_max_fetch_size=transport.MAX_REQUEST_BYTES,
+        consumer_auto_offset_reset="earliest", consumer_max_fetch_size=transport.FETCH_BYTES,
         broker_session_timeout=6.0, broker_heartbeat_interval=1.0, broker_rebalance_timeout=60.0,
         broker_commit_interval=0.5, broker_commit_livelock_soft_timeout=kafka.stall_limit,
         broker_max_poll_records=500, stream_buffer_maxsize=buffer, stream_wait_empty=True,
