@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from siftstream.agents.select.ids import Ids
 from siftstream.schemas import Selected
 from siftstream.streams.record import Record
 
@@ -11,7 +12,7 @@ from siftstream.streams.record import Record
 class Chosen:
     """One partition's choices so far."""
 
-    ids: set[str] = field(default_factory=set[str])
+    ids: Ids = field(default_factory=Ids)
     last_round: int = -1
 
 
