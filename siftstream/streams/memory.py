@@ -19,7 +19,7 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(5_000, 20, 50)
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's; others do without
     if mallopt is not None:
         for name, value in KEPT.items():

@@ -1,5 +1,6 @@
 """What was passed on already: the same sample id, or the same bytes, within a horizon of this worker."""
 
+from collections import deque
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -17,7 +18,8 @@ class Recent(Generic[K]):
 
     def __init__(self, horizon: int) -> None:
         self._horizon = horizon
-        self._keys: dict[K, None] = {}
+        self._keys: set[K] = set()
+        self._order: deque[K] = deque()
 
     def __contains__(self, key: K) -> bool:
         return key in self._keys
@@ -26,9 +28,10 @@ class Recent(Generic[K]):
         """Note the key; tell whether it is new."""
         if key in self._keys:
             return False
-        self._keys[key] = None
-        if len(self._keys) > self._horizon:
-            del self._keys[next(iter(self._keys))]
+        self._keys.add(key)
+        self._order.append(key)
+        if len(self._order) > self._horizon:
+            self._keys.discard(self._order.popleft())
         return True
 
 
