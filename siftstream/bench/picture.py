@@ -75,7 +75,7 @@ def processor(axis: Any, results: Sequence[Result]) -> None:
             axis.barh(place, spent, left=left, color=f"C{number}", label=label)
             left += spent
     axis.set_yticks(range(len(results)), [result.way.name for result in results], fontsize=8)
-    axis.legend(fontsize=7, ncols=len(names))
+    axis.legend(fontsize=7, ncols=len(names), loc="upper center", bbox_to_anchor=(0.5, -0.12), frameon=False)
     axis.set_title("CPU microseconds a sample, by process", fontsize=10, loc="left")
 
 
