@@ -31,7 +31,7 @@ SCHEME = "siftkafka"
 POLL_EVERY_S = 0.01
 MAX_BATCH_BYTES = 4 << 20
 MAX_REQUEST_BYTES = 8 << 20
-FETCH_BYTES = 1 << 20  # of a partition at once (a larger batch still comes, alone): what is more leaves the cache
+FETCH_BYTES = 1 << 20  # of a partition at once; a larger record batch still comes, alone
 MAX_RECORD_BYTES = MAX_REQUEST_BYTES - (64 << 10)  # with room for key, headers and framing
 
 
