@@ -203,7 +203,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         self.commits: dict[TP, tuple[int, str]] = {}  # the last of each partition
         self._polled = 0.0  # when records were last taken
 
-    async def _fetch_records(self, consumer: Any, active_partitions: Any, **options: Any) -> Any:
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: Any,
+        timeout: float | None = None,
+        max_records: int | None = None,
+    ) -> Any:
         """Take what the broker sent, after a pause if that was done just now.
 
         Each taking lets aiokafka ask the broker for more at once: a steady stream of small records would
@@ -212,7 +218,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         pause = self._polled + POLL_EVERY_S - monotonic()
         if pause > 0:
             await asyncio.sleep(pause)
-        records = await super()._fetch_records(consumer, active_partitions, **options)
+        records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
         if records:
             self._polled = monotonic()
         return records

@@ -309,7 +309,7 @@ async def test_polls_keep_a_pace_and_a_lone_record_does_not_wait(
         slept.append(round(seconds, 4))
         clock[0] += seconds
 
-    async def fetched(*_: Any, **__: Any) -> Any:
+    async def fetched(*_: Any) -> Any:
         return found
 
     monkeypatch.setattr(transport, "monotonic", lambda: clock[0])
