@@ -70,16 +70,17 @@ def test_kill_nine_of_each_stage_twice_loses_nothing_and_asks_nothing_twice(
 
     kills = [stage for _ in range(2) for stage in STAGES]
     part = len(uris) // (len(kills) + 1)
+    sent: set[str] = set()
     for number, uri in enumerate(uris):
         event = DataUri(uri=uri)
         producer.send(line.topic("data-uris"), event.encode(), key=event.key)
+        sent.add(event.sample_id)
         if number % part == part - 1 and kills:
             producer.flush()
             victim = kills.pop(0)
-            scored_before = len(line.records("scores"))
-            line.kill(f"{victim}-0")
+            line.kill(f"{victim}-0")  # at once, while the line is at work on what was sent just now
             line.start(f"{victim}-0")
-            wait_for(lambda seen=scored_before: len(line.records("scores")) > seen, 60, "scores after a kill")
+            wait_for(lambda: set.union(*_ended(line)) >= sent, 60, f"scores after {victim} was killed")
             _label_all(line, producer)
     for topic in ("data-uris", "features", "scores", "labels", "labelled"):
         producer.send(line.topic(topic), b"\xff garbage", key=b"junk", partition=0).get(30)
