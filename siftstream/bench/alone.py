@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import onnxruntime as ort
@@ -63,8 +64,11 @@ def in_threads(works: Sequence[Work], threads: int) -> dict[str, float]:
         for work in works[first::threads]:
             work()
 
+    begun = Barrier(threads)
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda _: time.sleep(0.001), range(threads)))  # the threads have begun
+        list(
+            pool.map(lambda _: begun.wait(), range(threads))
+        )  # every thread is there before the clock starts
         began, cpu = time.perf_counter(), time.process_time()
         list(pool.map(share, range(threads)))
         return {"seconds": time.perf_counter() - began, "cpu_s": time.process_time() - cpu}

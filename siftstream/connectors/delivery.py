@@ -91,6 +91,7 @@ class Delivery:
         self._gathering_since = 0.0  # since this moment
         self._flights: deque[_Flight] = deque()
         self._marks: set[bytes] = set()
+        self._under_way = 0  # events gathered or in a record; two may have one mark
         self.acknowledged = 0
         self._producer: Any = self._connected()
 
@@ -98,8 +99,8 @@ class Delivery:
         return mark in self._marks
 
     def __len__(self) -> int:
-        """How many are under way."""
-        return len(self._marks)
+        """How many events are under way."""
+        return self._under_way
 
     @property
     def late(self) -> float:
@@ -112,7 +113,7 @@ class Delivery:
         Raises:
             SchemaError: the event is larger than Kafka takes; UnavailableError: this event was not sent.
         """
-        if len(self._marks) >= IN_FLIGHT:
+        if self._under_way >= IN_FLIGHT:
             self.drain(self.patience)
         value = event.encode()
         if self._together == 1 or len(value) > TOGETHER_BYTES:
@@ -121,11 +122,12 @@ class Delivery:
             self._gathering_since = self._gathering_since if self._gathered else time.monotonic()
             self._gathered.append(_Event(event.sample_id, value, mark))
         self._marks.add(mark)
+        self._under_way += 1
         if len(self._gathered) >= GATHERED:
             self._post()
 
     def _post(self) -> None:
-        """Put what was gathered under way, in records of many."""
+        """Put what was gathered under way, in records of many; what cannot leave waits to be sent again."""
         partitions = self._partitions()
         gathered, self._gathered = self._gathered, []
         groups: dict[int, list[_Event]] = defaultdict(list)
@@ -133,11 +135,14 @@ class Delivery:
             gathered, partitions_of_ids([event.sample_id for event in gathered], partitions), strict=True
         ):
             groups[partition].append(event)
-        for partition, events in groups.items():
-            for part in _records(events, self._together):
-                value = b"[" + b",".join(event.value for event in part) + b"]"
-                marks = [event.mark for event in part]
-                self._depart(_Flight(marks, None, value, partition, self._gathering_since))
+        flights = [
+            _Flight([event.mark for event in part], None, _array(part), partition, self._gathering_since)
+            for partition, events in groups.items()
+            for part in _records(events, self._together)
+        ]
+        self._flights += flights
+        for flight in flights:
+            self._hand_over(flight)
 
     def _partitions(self) -> int:
         if self._producer is None:
@@ -242,6 +247,7 @@ class Delivery:
 
     def _note(self, flight: _Flight) -> None:
         self.acknowledged += len(flight.marks)
+        self._under_way -= len(flight.marks)
         self._marks.difference_update(flight.marks)
         if self._sent is not None:
             for mark in flight.marks:
@@ -254,6 +260,11 @@ class Delivery:
                 " see the user's rights"
             )
         return UnavailableError(f"Kafka at {self._kafka.bootstrap_servers} does not take events: {error}")
+
+
+def _array(events: Sequence[_Event]) -> bytes:
+    """Return the value of a record of many."""
+    return b"[" + b",".join(event.value for event in events) + b"]"
 
 
 def _records(events: Sequence[_Event], most: int) -> list[list[_Event]]:

@@ -28,32 +28,16 @@ SELECTED = Selected(
     sample_id="one", uri=URIS[0], partition=0, round=3, round_size=8, rank=0, score=0.9, strategy="margin",
     reason="strategy", position=4, seed=0, probabilities={"cat": 0.6, "dog": 0.4}, model_version="v2",
 )  # fmt: skip
+JUDGED = (
+    IDS, URIS, np.zeros(2), [{}, {}], np.full((2, 1, 2), 0.5, np.float32), np.zeros((2, 4), np.float16),
+)  # fmt: skip
 VALUES = {
     "data-uris": DataUri(uri=URIS[0], sample_id="one", metadata={"camera": "3"}).encode(),
     "features": Features(
         IDS, URIS, np.zeros(2), [{}, {}], {"image": np.zeros((2, 3, 4, 4), np.uint8)}, [bytes(32)] * 2
     ).encode(),
-    "scores": Scores(
-        IDS,
-        URIS,
-        np.zeros(2),
-        [{}, {}],
-        np.full((2, 1, 2), 0.5, np.float32),
-        np.zeros((2, 4), np.float16),
-        "v2",
-        "ab",
-    ).encode(),
-    "shadow": Shadow(
-        IDS,
-        URIS,
-        np.zeros(2),
-        [{}, {}],
-        np.full((2, 1, 2), 0.5, np.float32),
-        np.zeros((2, 4), np.float16),
-        "v9",
-        "ab",
-        "next",
-    ).encode(),
+    "scores": Scores(*JUDGED, "v2", "ab").encode(),
+    "shadow": Shadow(*JUDGED, "v9", "ab", "next").encode(),
     "selected": SELECTED.encode(),
     "labels": Label(sample_id="one", annotator="ann", action="skip").encode(),
     "labelled": TrainingLabel(sample_id="one", uri=URIS[0], label="cat", annotators=("ann",)).encode(),
