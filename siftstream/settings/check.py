@@ -4,7 +4,7 @@ from siftstream.agents.fetch.transforms import make_transform
 from siftstream.schemas.arrays import Specs
 from siftstream.schemas.errors import ConfigError, StrategyError
 from siftstream.settings.root import Settings
-from siftstream.strategies import get_strategy
+from siftstream.strategies import strategy_of
 
 
 def check(settings: Settings) -> Specs:
@@ -14,12 +14,12 @@ def check(settings: Settings) -> Specs:
         ConfigError: a strategy or transform is unknown or refuses its parameters, or a file is not there.
     """
     strategy = settings.select.strategy
-    for setting, name, parameters in (
-        ("name", strategy.name, strategy.parameters),
-        ("cold_start", strategy.cold_start, {}),
+    for setting, said in (
+        ("name", {"name": strategy.name, **strategy.parameters}),
+        ("cold_start", strategy.cold_start),
     ):
         try:
-            get_strategy(name, **parameters)
+            strategy_of(said)
         except StrategyError as error:
             raise ConfigError(f"select.strategy.{setting}: {error}") from error
     settings.kafka.ssl_context()

@@ -1,26 +1,27 @@
 """Which samples are worth a label: pure functions over arrays, one file a strategy."""
 
-from siftstream.strategies.base import Need, Selection, Strategy, Window, take_best
-from siftstream.strategies.entropy import Entropy
-from siftstream.strategies.k_center import KCenter
-from siftstream.strategies.least_confidence import LeastConfidence
-from siftstream.strategies.margin import Margin
-from siftstream.strategies.registry import get_strategy, strategy_names
-from siftstream.strategies.uncertainty import Uncertainty
-from siftstream.strategies.uniform import Random
+from siftstream.strategies.needs import Need
+from siftstream.strategies.registry import get_strategy, strategy_class, strategy_names, strategy_of
+from siftstream.strategies.selection import Selection, take_best
+from siftstream.strategies.strategy import Family, RowStrategy, ScoreStrategy, Strategy
+from siftstream.strategies.window import Labelled, LinearHead, Past, Progress, Tokens, Window
 
 __all__ = [
-    "Entropy",
-    "KCenter",
-    "LeastConfidence",
-    "Margin",
+    "Family",
+    "Labelled",
+    "LinearHead",
     "Need",
-    "Random",
+    "Past",
+    "Progress",
+    "RowStrategy",
+    "ScoreStrategy",
     "Selection",
     "Strategy",
-    "Uncertainty",
+    "Tokens",
     "Window",
     "get_strategy",
+    "strategy_class",
     "strategy_names",
+    "strategy_of",
     "take_best",
 ]

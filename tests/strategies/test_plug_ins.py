@@ -1,28 +1,31 @@
 """A strategy from another distribution is found by its entry point and refused when it is none."""
 
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from typing import ClassVar
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from siftstream.schemas.errors import StrategyError
-from siftstream.strategies import Need, Selection, Strategy, Window, get_strategy, registry, strategy_names
+from siftstream.strategies import Family, ScoreStrategy, Window, get_strategy, named, registry, strategy_names
 
 
 @dataclass(frozen=True)
-class Last(Strategy):
-    """Take the newest rows."""
+class Last(ScoreStrategy):
+    """Take the highest keys."""
 
     name: ClassVar[str] = "last"
-    needs: ClassVar[frozenset[Need]] = frozenset()
+    family: ClassVar[Family] = Family.BASELINE
+    cost: ClassVar[str] = "B"
+    when: ClassVar[str] = "In tests."
     source: ClassVar[str] = "a test"
-    bonus: float = 0.0
+    bonus: float = Field(default=0.0, description="Added to every score.")
 
-    def choose(self, window: Window, k: int, rng: np.random.Generator) -> Selection:
-        rows = np.arange(len(window) - 1, len(window) - 1 - k, -1, dtype=np.int64)
-        return Selection(rows, rows + self.bonus)
+    def score(self, window: Window, rng: np.random.Generator) -> NDArray[np.float64]:
+        return (window.keys_B % 1000).astype(np.float64) + self.bonus
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +37,7 @@ def plug_ins(monkeypatch: pytest.MonkeyPatch) -> None:
         EntryPoint("wrong", "json:dumps", registry.GROUP),
     ]
     monkeypatch.setattr(EntryPoint, "load", lambda self: _load(self))  # this module may not be importable
-    monkeypatch.setattr(registry, "entry_points", lambda group: points if group == registry.GROUP else [])
+    monkeypatch.setattr(named, "entry_points", lambda group: points if group == registry.GROUP else [])
 
 
 def _load(point: EntryPoint) -> object:
@@ -47,7 +50,17 @@ def test_a_plug_in_is_named_and_made_with_its_parameters() -> None:
     assert strategy_names()[-3:] == ["gone", "last", "wrong"]
     strategy = get_strategy("last", bonus=2.0)
     window = Window(np.ones((4, 1, 1), np.float32), np.zeros((4, 0), np.float32))
-    assert strategy.select(window, 2, np.random.default_rng(0)).indices.tolist() == [3, 2]
+    chosen = strategy.select(window, 2, np.random.default_rng(0))
+    assert (chosen.indices.tolist(), chosen.scores.tolist()) == ([3, 2], [5.0, 4.0])
+
+
+def test_a_plug_in_can_stand_inside_another_strategy() -> None:
+    summed = get_strategy(
+        "weighted_sum", strategies=[{"name": "last", "bonus": 1.0, "weight": 2.0}], scale="none"
+    )
+    window = Window(np.ones((4, 1, 1), np.float32), np.zeros((4, 0), np.float32))
+    chosen = summed.select(window, 1, np.random.default_rng(0))
+    assert (chosen.indices.tolist(), chosen.scores.tolist()) == ([3], [8.0])
 
 
 def test_a_built_in_name_cannot_be_taken_over() -> None:

@@ -2,10 +2,19 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from sys import intern
+from typing import NamedTuple
 
 from siftstream.agents.select.ids import Ids
-from siftstream.schemas import Selected
+from siftstream.schemas import Reason, Selected
 from siftstream.streams.record import Record
+
+
+class Held(NamedTuple):
+    """What chose in a round, and the model version it went by."""
+
+    strategy: str
+    version: str
 
 
 @dataclass
@@ -14,10 +23,11 @@ class Chosen:
 
     ids: Ids = field(default_factory=Ids)
     last_round: int = -1
+    rounds: dict[int, Held] = field(default_factory=dict)  # in which something else than chance chose
 
 
 class ChosenBefore:
-    """A fold over `selected`: the ids a partition has handed out, and its last round."""
+    """A fold over `selected`: the ids a partition has handed out, and its rounds."""
 
     def __init__(self) -> None:
         self._partitions: defaultdict[int, Chosen] = defaultdict(Chosen)
@@ -36,6 +46,8 @@ class ChosenBefore:
         mine = self._partitions[partition]
         mine.ids.add(chosen.sample_id)
         mine.last_round = max(mine.last_round, chosen.round)
+        if chosen.reason is not Reason.AUDIT and chosen.round not in mine.rounds:
+            mine.rounds[chosen.round] = Held(intern(chosen.strategy), intern(chosen.model_version or ""))
 
     def of(self, partition: int) -> Chosen:
         """The partition's choices."""

@@ -35,6 +35,17 @@ class LiveHead:
         await asyncio.gather(*self._loading)
         self._versions.follow()
 
+    @property
+    def head(self) -> tuple[str, Head] | None:
+        """The live version and its head, once loaded."""
+        return self._head and (self._head[0].version, self._head[1])
+
+    @property
+    def accuracies(self) -> dict[str, float]:
+        """The accuracy of each version of the line on the held-out and audit samples, where it is known."""
+        versions = self._versions.all.values()
+        return {v.version: v.metrics["accuracy"] for v in versions if "accuracy" in v.metrics}
+
     def rescore(self, window: Window) -> None:
         """Let the newest head score the rows of older versions, once a window and version."""
         if self._head is None or window.rescored_to == self._head[0].version:

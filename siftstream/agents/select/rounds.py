@@ -1,18 +1,27 @@
 """One round: within the budget, the audit slice by chance and the rest by the strategy."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from logging import getLogger
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from siftstream.agents.select.candidates import Known, Slots, comparable, seen_by
 from siftstream.agents.select.settings import SelectSettings
 from siftstream.agents.select.window import Window
 from siftstream.schemas import Reason, Selected
-from siftstream.strategies import Strategy, get_strategy
+from siftstream.schemas.errors import StrategyError
+from siftstream.strategies import Need, Strategy, get_strategy, strategy_of
 from siftstream.strategies import Window as Candidates
+from siftstream.strategies.baselines.uniform import Random
 
-SHOWN_CLASSES = 10
+log = getLogger(__name__)
+SHOWN_CLASSES: Final = 10
+NOTHING: Final = Known()
+Seeing: TypeAlias = Callable[[Strategy, Window, Slots], Candidates]
 
 
 @dataclass(frozen=True)
@@ -38,11 +47,16 @@ class Rounds:
             StrategyError: a strategy's name or parameters are wrong.
         """
         self._settings = settings
-        self._classes = tuple(classes)
+        self.classes = tuple(classes)
         self._partitions = partitions
         self._untrained = untrained
         self._strategy = get_strategy(settings.strategy.name, **settings.strategy.parameters)
-        self._cold_start = get_strategy(settings.strategy.cold_start)
+        self._cold_start = strategy_of(settings.strategy.cold_start)
+        self._told: set[str] = set()  # refusals that were logged
+
+    def reads(self, need: Need) -> bool:
+        """Whether a strategy of these rounds reads this."""
+        return need in self._strategy.reads | self._cold_start.reads
 
     def until_due(self, window: Window) -> int:
         """New samples until the next round: rounds come after every n-th sample, wherever records end."""
@@ -53,7 +67,9 @@ class Rounds:
         number, beyond = divmod(window.seen, self._settings.trigger.every)
         return number - 1 if beyond == 0 and number - 1 > done else None
 
-    def hold(self, window: Window, *, partition: int, number: int, spent: int) -> list[Selected]:
+    def hold(
+        self, window: Window, *, partition: int, number: int, spent: int, known: Known = NOTHING
+    ) -> list[Selected]:
         """Choose, mark the chosen rows as taken, and return them, best first.
 
         Args:
@@ -61,13 +77,17 @@ class Rounds:
             partition: Its number.
             number: The round's number.
             spent: Samples this partition has chosen before.
+            known: What is known beside the window.
         """
         size = self._size(window, partition, spent)
         if size == 0:
             return []
         rng = np.random.default_rng([self._settings.seed, partition, number])
         audit = self._audit(window, size, rng)
-        picks = [*self._by_strategy(window, size - len(audit), audit, rng), *audit]
+        free = window.candidates()
+        free = free[~np.isin(free, [pick.slot for pick in audit])]
+        seeing = partial(seen_by, known=known, partition=partition, number=number)
+        picks = [*self._by_strategy(window, free, size - len(audit), rng, seeing), *audit]
         slots = np.array([pick.slot for pick in picks], np.int64)
         window.take(slots)
         said = self._said(window.probs[slots].mean(axis=1))
@@ -91,46 +111,48 @@ class Rounds:
         return [Pick(int(s), 0.0, Reason.AUDIT, "random", chance) for s in slots]
 
     def _by_strategy(
-        self, window: Window, size: int, audit: Sequence[Pick], rng: np.random.Generator
+        self, window: Window, free: Slots, size: int, rng: np.random.Generator, seeing: Seeing
     ) -> list[Pick]:
-        free = window.candidates()
-        free = free[~np.isin(free, [pick.slot for pick in audit])]
+        """Let the strategy choose; the cold start while no trained model scores, or where it cannot."""
         if size == 0 or not len(free):
             return []
-        newest = window.newest(free)
-        cold = window.versions[newest] == self._untrained
-        strategy: Strategy = self._cold_start if cold else self._strategy
-        if not cold:  # uniform probabilities look most uncertain of all: an untrained score says nothing
-            free = np.array([s for s in free.tolist() if window.versions[s] != self._untrained], np.int64)
-        if strategy.needs_embeddings:  # rows of another encoder lie in another space
-            same = [s for s in free.tolist() if window.encoders[s] == window.encoders[newest]]
-            free = np.array(same, np.int64)
-        seen = self._view(window, free, window.encoders[newest] if strategy.needs_embeddings else None)
-        chosen = strategy.select(seen, size, rng)
-        reason = Reason.COLD_START if cold else Reason.STRATEGY
-        chance = min(1.0, size / len(free)) if strategy.name == "random" else None
+        ways = [(self._cold_start, free, Reason.COLD_START), (Random(), free, Reason.COLD_START)]
+        if window.versions[window.newest(free)] != self._untrained:
+            # uniform probabilities look most uncertain of all: an untrained score says nothing
+            trained = np.array([s for s in free.tolist() if window.versions[s] != self._untrained], np.int64)
+            ways.insert(0, (self._strategy, trained, Reason.STRATEGY))
+        for strategy, slots, reason in ways:
+            try:
+                return self._chosen(strategy, window, slots, size, rng, seeing, reason)
+            except StrategyError as error:
+                self._tell(str(error))
+            except Exception as error:  # a plug-in may fail in any way; the stream goes on
+                self._tell(f"{strategy.name} failed: {error!r}", error)
+        return []
+
+    def _chosen(
+        self, strategy: Strategy, window: Window, slots: Slots, size: int, rng: np.random.Generator,
+        seeing: Seeing, reason: Reason,
+    ) -> list[Pick]:  # fmt: skip
+        slots = comparable(strategy, window, slots)
+        chosen = strategy.select(seeing(strategy, window, slots), size, rng)
+        chance = min(1.0, size / len(slots)) if strategy.name == "random" else None
         return [
-            Pick(int(free[i]), float(score), reason, strategy.name, chance)
-            for i, score in zip(chosen.indices, chosen.scores, strict=True)
+            Pick(int(slots[row]), float(score), reason, chosen.by or strategy.name, chance)
+            for row, score in zip(chosen.indices, chosen.scores, strict=True)
         ]
 
-    def _view(self, window: Window, free: NDArray[np.int64], encoder: str | None) -> Candidates:
-        """Return what a strategy sees; without an encoder no embeddings, whose copies cost the most."""
-        probs_BMC = window.probs[free]
-        if encoder is None:
-            return Candidates(probs_BMC, np.zeros((len(free), 0), np.float32), np.zeros((0, 0), np.float32))
-        covered = [s for s in window.taken().tolist() if window.encoders[s] == encoder]
-        return Candidates(
-            probs_BMC,
-            emb_BD=window.embeddings[free].astype(np.float32),
-            covered_ND=window.embeddings[covered].astype(np.float32),
-        )
+    def _tell(self, said: str, trace: Exception | None = None) -> None:
+        """Log why a strategy did not choose, once each."""
+        if said not in self._told:
+            self._told.add(said)
+            log.warning("a simpler strategy chooses as long as this holds: %s", said, exc_info=trace)
 
     def _said(self, probs_BC: NDArray[np.float32]) -> list[dict[str, float]]:
         """Return the likeliest classes of each row with their probabilities, the likeliest first."""
         shown_BC = np.argsort(-probs_BC, axis=1, kind="stable")[:, :SHOWN_CLASSES]
         said_BC = np.take_along_axis(probs_BC.clip(0.0, 1.0), shown_BC, axis=1).astype(np.float64).round(6)
-        names = self._classes
+        names = self.classes
         return [
             {names[c]: p for c, p in zip(shown, said, strict=True)}
             for shown, said in zip(shown_BC.tolist(), said_BC.tolist(), strict=True)

@@ -57,7 +57,11 @@ class StrategySettings(BaseModel):
         default="margin", description="Acquisition strategy; `siftstream strategies` lists them."
     )
     parameters: dict[str, Any] = Field(default_factory=dict, description="The strategy's own parameters.")
-    cold_start: str = Field(default="random", description="Strategy until a trained model scores the window.")
+    cold_start: str | dict[str, Any] = Field(
+        default="random",
+        description="Strategy until a trained model scores the window, and where the other lacks something:"
+        " a name, or a mapping of `name` and parameters.",
+    )
 
 
 class AuditSettings(BaseModel):

@@ -4,14 +4,17 @@ from dataclasses import dataclass
 from logging import getLogger
 from typing import Any
 
+from siftstream.agents.select.candidates import Known
 from siftstream.agents.select.chosen import ChosenBefore
 from siftstream.agents.select.heads import LiveHead
+from siftstream.agents.select.labels import Labels
 from siftstream.agents.select.memory import Memory
 from siftstream.agents.select.rounds import Rounds
 from siftstream.agents.select.settings import SelectSettings
 from siftstream.agents.select.window import Window
-from siftstream.schemas import Scores, Selected
+from siftstream.schemas import Scores, Selected, TrainingLabel
 from siftstream.schemas.errors import BadRecord
+from siftstream.strategies import Need
 from siftstream.streams.app import StageApp
 from siftstream.streams.pump import pump
 from siftstream.streams.record import Outgoing, Record
@@ -34,14 +37,17 @@ class Shelf:
 def attach(app: StageApp, settings: SelectSettings, rounds: Rounds, live: LiveHead) -> None:
     """Make `app` the select stage."""
     shelves: dict[Any, Shelf] = {}
-    chosen = ChosenBefore()
+    chosen, labels = ChosenBefore(), Labels(rounds.classes)
     selected = View(app.kafka, app.pipeline, Selected.topic, chosen.fold)
+    labelled = View(app.kafka, app.pipeline, TrainingLabel.topic, labels.fold)
 
     async def restored(tp: Any, generation: int) -> Shelf:
         """Begin a partition where the group left it: the log gives the rest."""
         _, metadata = await app.safe_consumer.committed(tp)
         memory = Memory.decode(metadata)
         await selected.refresh([tp.partition])
+        if rounds.reads(Need.LABELLED):
+            await labelled.refresh([tp.partition])
         done = max(memory.done, chosen.of(tp.partition).last_round)
         return Shelf(Window(settings.window.size, memory.seen, live.line), generation, done, memory.head)
 
@@ -73,7 +79,8 @@ def attach(app: StageApp, settings: SelectSettings, rounds: Rounds, live: LiveHe
 
     def hold(window: Window, partition: int, number: int) -> list[Outgoing]:
         before = chosen.of(partition)
-        made = rounds.hold(window, partition=partition, number=number, spent=len(before.ids))
+        known = Known(labels.known, before.rounds, live.accuracies, live.head)
+        made = rounds.hold(window, partition=partition, number=number, spent=len(before.ids), known=known)
         for one in made:
             chosen.note(partition, one)
         return [Outgoing(Selected.topic, one.encode(), one.key, partition=partition) for one in made]
@@ -86,6 +93,8 @@ def attach(app: StageApp, settings: SelectSettings, rounds: Rounds, live: LiveHe
     @app.agent(app.source(Scores), name="select")
     async def select(stream: Any) -> None:
         await live.begin()
+        if rounds.reads(Need.LABELLED):
+            app.add_future(labelled.follow())
         async for events in pump(app, stream, at_most=64, within=0.05):
             work, touched = Work(), {}
             current = current_events(app, events)
@@ -101,3 +110,4 @@ def attach(app: StageApp, settings: SelectSettings, rounds: Rounds, live: LiveHe
                 await stream.ack(event)
 
     app.close_at_stop(selected.stop)
+    app.close_at_stop(labelled.stop)

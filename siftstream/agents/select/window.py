@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Container
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ class Window:
 
     A sample that is still in the window is not added again: the first in the log counts. Rows are a
     ring; `seen` counts distinct samples for ever, so slot = seen mod capacity and a window rebuilt
-    from its floor has every sample in the slot it had. Memory a row: M*C*4 + D*2 + 30 bytes of
+    from its floor has every sample in the slot it had. Memory a row: M*C*4 + D*2 + 38 bytes of
     arrays, and about 300 bytes of id, URI and metadata.
 
     Rows may come from several lines of models. The main line gives the arrays their shape: a canary with
@@ -37,6 +38,7 @@ class Window:
         self.state = np.zeros(capacity, np.uint8)
         self.offsets = np.full(capacity, -1, np.int64)
         self.order = np.full(capacity, -1, np.int64)  # value of `seen` when the row came
+        self.keys = np.zeros(capacity, np.uint64)  # of the ids: what ties and draws hang on
         self.probs = np.zeros((capacity, 0, 0), np.float32)  # [N, M, C]
         self.embeddings = np.zeros((capacity, 0), np.float16)  # [N, D]
         self.ids: list[str] = [_UNSEEN] * capacity
@@ -79,6 +81,7 @@ class Window:
         slots = (self.seen + np.arange(len(fresh))) % self.capacity
         self.state[slots] = [TAKEN if batch.sample_ids[row] in taken else FREE for row in fresh]
         self.order[slots] = self.seen + np.arange(len(fresh))
+        self.keys[slots] = [key_of(batch.sample_ids[row]) for row in fresh]
         self.probs[slots] = self._probs(batch, fresh)
         if batch.embeddings.shape[1] == self.embeddings.shape[1]:
             self.embeddings[slots] = batch.embeddings[fresh]
@@ -204,3 +207,12 @@ class Window:
         if self.embeddings.shape[1] != dim:
             self.embeddings = np.zeros((self.capacity, dim), np.float16)
             self.encoders = [_UNSEEN] * self.capacity  # rows of no encoder are not compared or rescored by it
+
+
+def key_of(sample_id: str) -> int:
+    """Return 64 bits that belong to an id, in every process the same.
+
+    >>> key_of("a") == key_of("a") != key_of("b")
+    True
+    """
+    return int.from_bytes(blake2b(sample_id.encode(), digest_size=8).digest())

@@ -1,0 +1,115 @@
+"""What a strategy sees of a partition's window: the free rows, and what is known beside them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siftstream.agents.select.chosen import Held
+from siftstream.agents.select.window import Window
+from siftstream.models.head import Head
+from siftstream.strategies import Labelled, LinearHead, Need, Past, Progress, Strategy
+from siftstream.strategies import Window as Candidates
+
+Slots = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What select knows beside the window when a round is held.
+
+    `labels`: class numbers of labelled samples by id; `rounds`: the rounds held before, by number;
+    `accuracies`: of model versions by name; `live`: the version that is live and its head.
+    """
+
+    labels: Mapping[str, int] = field(default_factory=dict)
+    rounds: Mapping[int, Held] = field(default_factory=dict)
+    accuracies: Mapping[str, float] = field(default_factory=dict)
+    live: tuple[str, Head] | None = None
+
+
+def comparable(strategy: Strategy, window: Window, slots: Slots) -> Slots:
+    """Return the rows among which a strategy may choose.
+
+    Where it compares embeddings these are the rows of the newest row's encoder: others lie in another space.
+    """
+    if not strategy.needs_embeddings or not len(slots):
+        return slots
+    return _of_encoder(window, slots, window.encoders[window.newest(slots)])
+
+
+def seen_by(
+    strategy: Strategy, window: Window, slots: Slots, known: Known, *, partition: int, number: int
+) -> Candidates:
+    """Return comparable rows as the strategy's window; only what it reads is gathered."""
+    reads = strategy.reads
+    embeddings, covered = np.zeros((window.capacity, 0), np.float16), window.taken()[:0]
+    labelled = head = None
+    if strategy.needs_embeddings:
+        newest = window.newest(slots)
+        embeddings = window.embeddings
+        covered = _of_encoder(window, window.taken(), window.encoders[newest])
+        labelled = _labelled(window, covered, known.labels)
+        head = _head(window, newest, known)
+    return Candidates(
+        window.probs, embeddings, embeddings[covered], keys_B=window.keys, rows=slots,
+        metadata=window.metadata if Need.METADATA in reads else None,
+        columns=_columns(window, slots) if Need.COLUMNS in reads else None,
+        labelled=labelled, head=head,
+        progress=Progress(number, partition, past_of(known.rounds, known.accuracies)),
+    )  # fmt: skip
+
+
+def past_of(rounds: Mapping[int, Held], accuracies: Mapping[str, float]) -> tuple[Past, ...]:
+    """Return the rounds held, oldest first, with the accuracy of the version that each went by and of the
+    first other one that came after it.
+
+    >>> held = {0: Held("random", "spare"), 1: Held("margin", "v1"), 2: Held("margin", "v1")}
+    >>> [(one.strategy, one.before, one.after) for one in past_of(held, {"v1": 0.8})]
+    [('random', None, 0.8), ('margin', 0.8, None), ('margin', 0.8, None)]
+    """
+    past: list[Past] = []
+    after = version = None
+    for number in sorted(rounds, reverse=True):
+        held = rounds[number]
+        if version is not None and held.version != version:
+            after = accuracies.get(version)
+        past.append(Past(held.strategy, accuracies.get(held.version), after))
+        version = held.version
+    return tuple(reversed(past))
+
+
+def _of_encoder(window: Window, slots: Slots, encoder: str) -> Slots:
+    return np.array([s for s in slots.tolist() if window.encoders[s] == encoder], np.int64)
+
+
+def _labelled(window: Window, taken: Slots, labels: Mapping[str, int]) -> Labelled | None:
+    slots = [s for s in taken.tolist() if window.ids[s] in labels]
+    if not slots:
+        return None
+    classes = np.array([labels[window.ids[s]] for s in slots], np.int64)
+    return Labelled(window.embeddings[slots], classes, window.probs[slots].mean(axis=1))
+
+
+def _head(window: Window, newest: int, known: Known) -> LinearHead | None:
+    if known.live is None or known.live[0] != window.versions[newest]:
+        return None
+    head = known.live[1]
+    temperature = np.float32(head.temperature)
+    return LinearHead(head.weights_MDC / temperature, head.bias_MC / temperature)
+
+
+def _columns(window: Window, slots: Slots) -> dict[str, NDArray[np.float64]]:
+    """Return the metadata that is a number in every one of these rows, as columns over the whole ring."""
+    rows: Sequence[Mapping[str, str]] = [window.metadata[s] for s in slots.tolist()]
+    columns: dict[str, NDArray[np.float64]] = {}
+    for name in sorted(set.intersection(*(set(row) for row in rows))):
+        try:
+            numbers = [float(row[name]) for row in rows]
+        except ValueError:
+            continue
+        if np.isfinite(numbers).all():
+            columns[name] = np.zeros(window.capacity)
+            columns[name][slots] = numbers
+    return columns

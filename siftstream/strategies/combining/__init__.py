@@ -1,0 +1,1 @@
+"""Combining: strategies made of strategies."""

@@ -1,0 +1,1 @@
+"""Diversity: samples that stand for the window, chosen by their embeddings."""

@@ -1,0 +1,1 @@
+"""Hybrid: uncertain and diverse at once."""
