@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from siftstream.strategies.window import Floats, Labelled, LinearHead, Past, Progress, Tokens, Window
+from siftstream.strategies.beside import Labelled, LinearHead, Past, Progress, Tokens
+from siftstream.strategies.window import Floats, Window
 
 CLUSTERS, TOKENS, SITES = 3, 12, 7
 APART = 3.2  # distance of two classes' means, in deviations of a cluster

@@ -19,7 +19,7 @@ COMMANDS = {
     "tail": "Show what passes through a topic, one readable line a sample.",
     "status": "Show each stage's lag and members, the window, labels, the live model, dead letters.",
     "models": "List, import, quantize and promote models.",
-    "strategies": "List every acquisition strategy; explain one.",
+    "strategies": "List every strategy, with what it needs, costs and is from; `show NAME` explains one.",
     "advise": "Ask what decides which samples to label, and write the settings that follow, with reasons.",
     "topics": "List the pipeline's topics, or create them.",
     "config": "Write, check or show the configuration.",

@@ -20,7 +20,7 @@ strategies = typer.Typer(add_completion=False, invoke_without_command=True)
 
 @strategies.callback()
 def list_all(context: typer.Context) -> None:
-    """List every strategy by family, with what it needs, costs and is from; `show NAME` explains one."""
+    """List every strategy, with what it needs, costs and is from; `show NAME` explains one."""
     if context.invoked_subcommand is not None:
         return
     from siftstream.strategies.catalogue import entries, rules, stopping_rules

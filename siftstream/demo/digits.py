@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -39,7 +40,8 @@ def write_digits(folder: Path, seed: int, limit: int | None = None) -> Digits:
         raise ConfigError(
             "the demo's images come with scikit-learn: pip install 'siftstream[demo]'"
         ) from error
-    images, targets = load_digits(return_X_y=True)
+    bunch: Any = load_digits()
+    images, targets = bunch.data, bunch.target
     grey = np.rint(images * (255 / _DARKEST)).astype(np.uint8).reshape(-1, SIDE, SIDE)
     held_out, streamed = split(len(grey), seed)
 

@@ -4,7 +4,7 @@ from siftstream.agents.fetch.transforms import make_transform
 from siftstream.schemas.arrays import Specs
 from siftstream.schemas.errors import ConfigError, StrategyError
 from siftstream.settings.root import Settings
-from siftstream.strategies import strategy_of
+from siftstream.strategies import Need, strategy_of
 
 
 def check(settings: Settings) -> Specs:
@@ -19,8 +19,13 @@ def check(settings: Settings) -> Specs:
         ("cold_start", strategy.cold_start),
     ):
         try:
-            strategy_of(said)
+            reads = strategy_of(said).reads
         except StrategyError as error:
             raise ConfigError(f"select.strategy.{setting}: {error}") from error
+        if Need.TOKENS in reads:
+            raise ConfigError(
+                f"select.strategy.{setting}: it reads token probabilities, which the stream does not carry;"
+                " let the tagger send a number with each URI as metadata, and take score_column"
+            )
     settings.kafka.ssl_context()
     return make_transform(settings.transform).specs

@@ -1,15 +1,36 @@
-"""A strategy as a parameter of another: a field of type `Inner` takes a name, or a name with parameters."""
+"""A strategy as a parameter of another: a field of type `Inner` takes a name, or a name with parameters.
+
+A field of type `Scoring` takes those that score each sample by itself.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, InstanceOf
 
+from siftstream.schemas.errors import StrategyError
 from siftstream.strategies.needs import Need
 from siftstream.strategies.registry import strategy_of
-from siftstream.strategies.strategy import Strategy
+from siftstream.strategies.strategy import ScoreStrategy, Strategy
+
+
+def scoring_of(said: Strategy | str | Mapping[str, Any]) -> ScoreStrategy:
+    """Make the strategy that a configuration says, which must score each sample by itself.
+
+    Raises:
+        StrategyError: it says no strategy, or one that chooses a batch as a whole.
+    """
+    strategy = strategy_of(said)
+    if isinstance(strategy, ScoreStrategy):
+        return strategy
+    raise StrategyError(
+        f"{strategy.name} chooses a batch as a whole and has no score of each sample;"
+        " name one that scores, such as margin or bald"
+    )
+
 
 Inner = Annotated[InstanceOf[Strategy], BeforeValidator(strategy_of)]
+Scoring = Annotated[InstanceOf[ScoreStrategy], BeforeValidator(scoring_of)]
 
 
 def said_with(said: Any, beside: str) -> Any:

@@ -14,68 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siftstream.schemas.errors import StrategyError
+from siftstream.strategies.beside import Labelled, LinearHead, Progress, Tokens
 from siftstream.strategies.needs import Need
+from siftstream.strategies.order import seeded_order
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
 Rows: TypeAlias = slice | NDArray[np.int64]
 _Array = TypeVar("_Array", bound=NDArray[Any])
-
-
-@dataclass(frozen=True, eq=False)
-class Labelled:
-    """Samples whose class is known, as the current model sees them.
-
-    `emb_LD`: their embeddings; `classes_L`: their classes by number; `probs_LC`: the mean probabilities that
-    the current model gives them.
-    """
-
-    emb_LD: Floats
-    classes_L: NDArray[np.int64]
-    probs_LC: Floats
-
-    def __len__(self) -> int:
-        return len(self.classes_L)
-
-    def counts(self, classes: int) -> NDArray[np.int64]:
-        """Return how many there are of each class, [C]."""
-        return np.bincount(self.classes_L, minlength=classes)
-
-
-@dataclass(frozen=True, eq=False)
-class LinearHead:
-    """The last layer: logits of member m are `emb @ weights_MDC[m] + bias_MC[m]`."""
-
-    weights_MDC: Floats
-    bias_MC: Floats
-
-
-@dataclass(frozen=True, eq=False)
-class Tokens:
-    """Class probabilities of each token of each sample, padded: `probs_BTC`, of which `lengths_B` count."""
-
-    probs_BTC: Floats
-    lengths_B: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Past:
-    """A round that was held: the strategy that chose in it, and the accuracy before and after its labels.
-
-    Accuracies are those on the audit slice, and None as long as they are not known.
-    """
-
-    strategy: str
-    before: float | None = None
-    after: float | None = None
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where the stream stands: this round's number from 0, its partition, and the rounds before it."""
-
-    round: int = 0
-    partition: int = 0
-    past: tuple[Past, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,8 +222,7 @@ class Window:
 
     def order(self, rng: np.random.Generator) -> NDArray[np.int64]:
         """Return the rows in an order that `rng` and the samples' keys give, whatever order they stand in."""
-        seed = rng.integers(0, 2**64, dtype=np.uint64)
-        return np.argsort(_mixed(self.keys_B, seed), kind="stable")
+        return seeded_order(self.keys_B, rng)
 
     def has(self, need: Need) -> bool:
         """Tell whether the window carries what `need` names."""
@@ -314,14 +258,6 @@ def _read_only(array: _Array) -> _Array:
     view = array.view()
     view.flags.writeable = False
     return view
-
-
-def _mixed(keys: NDArray[np.uint64], seed: np.uint64) -> NDArray[np.uint64]:
-    """Return what SplitMix64 makes of each key (Steele, Lea and Flood, OOPSLA 2014, figure 16)."""
-    mixed = (keys ^ seed) + np.uint64(0x9E3779B97F4A7C15)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-    return mixed ^ (mixed >> np.uint64(31))
 
 
 def _check(given: _Given) -> None:

@@ -64,16 +64,13 @@ def test_an_accuracy_below_the_start_of_random_gives_a_bound() -> None:
     assert savings(ours, RANDOM, 40).ratio.bound == ">="
 
 
-def test_the_head_is_the_logistic_regression_of_scikit_learn() -> None:
-    from sklearn.linear_model import LogisticRegression
-
-    data = few_digits()
-    seen = data.features_ND[:60]
-    spread = seen.std(axis=0)
-    scaled = (data.features_ND - seen.mean(axis=0)) * np.where(spread > 1e-6, 1 / np.maximum(spread, 1e-6), 0)
-    theirs = LogisticRegression(C=1.0, max_iter=2000, tol=1e-8).fit(scaled[:60], data.classes_N[:60])
-    ours = fitted(seen, data.classes_N[:60], 10).probs(data.features_ND)[:, 0]
-    np.testing.assert_allclose(ours, theirs.predict_proba(scaled), atol=5e-3)
+def test_the_head_of_two_labels_is_the_one_computed_by_hand() -> None:
+    # Of -1 and +1 the weights are -v and v for each class, and 2 log(1 + exp(-2 v)) + l2 v^2 is least where
+    # l2 v (1 + exp(2 v)) = 2: at v = 1/2 for l2 = 4 / (1 + e), with e / (1 + e) for the right class.
+    head = fitted(np.array([[-1.0], [1.0]], np.float32), np.array([0, 1]), 2, l2=4 / (1 + np.e))
+    np.testing.assert_allclose(head.weights_MDC[0, 0], [-0.5, 0.5], atol=1e-3)
+    right = head.probs(np.array([[1.0]], np.float32))[0, 0, 1]
+    assert right == pytest.approx(np.e / (1 + np.e), abs=1e-3)
 
 
 def test_labels_of_one_class_make_a_head_that_is_sure_of_it() -> None:

@@ -125,7 +125,7 @@ def test_whatever_is_answered_the_yaml_says_the_same_with_a_reason_above_each_se
         ({"task": "multi-label"}, "bin_min"),
         ({"task": "multi-label", "classes": 300}, "mean_max_loss"),
         ({"task": "multi-label", "cost": "expensive"}, "mean_max_loss"),
-        ({"task": "sequence"}, "token_margin"),
+        ({"task": "sequence"}, "score_column"),
         ({"task": "score", "explain": True}, "score_column"),
     ],
 )

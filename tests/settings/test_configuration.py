@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from siftstream.agents.fetch.transforms.settings import BUILT_IN
 from siftstream.schemas.errors import ConfigError
 from siftstream.settings import Settings, load_settings
+from siftstream.settings.check import check
 from siftstream.settings.example import example
 from siftstream.settings.load import settings_from
 
@@ -148,3 +149,24 @@ def test_a_wrong_setting_of_a_transform_is_named_without_pydantics_tags(text: st
     with pytest.raises(ConfigError) as caught:
         settings_from(yaml.safe_load(text))
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "words"),
+    [
+        ({"name": "token_margin"}, "select.strategy.name: it reads token probabilities"),
+        ({"cold_start": {"name": "typiclus"}}, "select.strategy.cold_start: strategy 'typiclus' is unknown"),
+        ({"name": "schedule"}, "select.strategy.name: strategy 'schedule': parameter 'steps' must be given"),
+        ({"name": "split"}, "is a stream rule"),
+    ],
+)
+def test_a_strategy_that_cannot_work_on_the_stream_is_refused_before_it_runs(
+    strategy: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        check(settings_from({"classes": ["a", "b"], "select": {"strategy": strategy}}))
+
+
+def test_a_cold_start_may_have_parameters() -> None:
+    cold = {"name": "random_projection", "strategy": "k_means", "dim": 16}
+    check(settings_from({"classes": ["a", "b"], "select": {"strategy": {"cold_start": cold}}}))

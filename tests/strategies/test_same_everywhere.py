@@ -14,7 +14,7 @@ import pytest
 from siftstream.strategies import get_strategy, strategy_names
 from siftstream.strategies.blocks import BLOCK_VALUES
 from siftstream.strategies.conformance import make_window
-from tests.strategies.test_conformance import VARIANTS
+from tests.strategies.variants import VARIANTS
 
 SIZE, K, DIM = 2500, 30, 48
 WIDE = 7000  # its square, in float32, is 196 MB

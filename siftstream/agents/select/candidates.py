@@ -1,7 +1,9 @@
 """What a strategy sees of a partition's window: the free rows, and what is known beside them."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from siftstream.models.head import Head
 from siftstream.strategies import Labelled, LinearHead, Need, Past, Progress, Strategy
 from siftstream.strategies import Window as Candidates
 
+AMPLE: Final = 10  # rows of an encoder for each one to choose: after a swap its first rows are few
 Slots = NDArray[np.int64]
 
 
@@ -29,14 +32,18 @@ class Known:
     live: tuple[str, Head] | None = None
 
 
-def comparable(strategy: Strategy, window: Window, slots: Slots) -> Slots:
-    """Return the rows among which a strategy may choose.
+def comparable(strategy: Strategy, window: Window, slots: Slots, size: int) -> Slots:
+    """Return the rows, of some oldest first, among which a strategy may choose `size`.
 
-    Where it compares embeddings these are the rows of the newest row's encoder: others lie in another space.
+    Where it compares embeddings these are rows of one encoder, since others lie in another space: the newest
+    of the main line that has AMPLE rows for each one to choose, else the one that has most.
     """
     if not strategy.needs_embeddings or not len(slots):
         return slots
-    return _of_encoder(window, slots, window.encoders[window.newest(slots)])
+    mine = [s for s in slots.tolist() if window.is_main(window.lines[s])] or slots.tolist()
+    rows = Counter(window.encoders[s] for s in reversed(mine))  # counted from the newest on
+    ample = (encoder for encoder, count in rows.items() if count >= AMPLE * size)
+    return _of_encoder(window, slots, next(ample, rows.most_common(1)[0][0]))
 
 
 def seen_by(
@@ -101,15 +108,16 @@ def _head(window: Window, newest: int, known: Known) -> LinearHead | None:
 
 
 def _columns(window: Window, slots: Slots) -> dict[str, NDArray[np.float64]]:
-    """Return the metadata that is a number in every one of these rows, as columns over the whole ring."""
-    rows: Sequence[Mapping[str, str]] = [window.metadata[s] for s in slots.tolist()]
+    """Return the metadata that is a number in some of these rows, as columns over the whole ring.
+
+    Where a row has no such number the column has nan.
+    """
     columns: dict[str, NDArray[np.float64]] = {}
-    for name in sorted(set.intersection(*(set(row) for row in rows))):
-        try:
-            numbers = [float(row[name]) for row in rows]
-        except ValueError:
-            continue
-        if np.isfinite(numbers).all():
-            columns[name] = np.zeros(window.capacity)
-            columns[name][slots] = numbers
+    for slot in slots.tolist():
+        for name, said in window.metadata[slot].items():
+            try:
+                number = float(said)
+            except ValueError:
+                continue
+            columns.setdefault(name, np.full(window.capacity, np.nan))[slot] = number
     return columns

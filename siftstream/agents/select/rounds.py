@@ -134,7 +134,7 @@ class Rounds:
         self, strategy: Strategy, window: Window, slots: Slots, size: int, rng: np.random.Generator,
         seeing: Seeing, reason: Reason,
     ) -> list[Pick]:  # fmt: skip
-        slots = comparable(strategy, window, slots)
+        slots = comparable(strategy, window, slots, size)
         chosen = strategy.select(seeing(strategy, window, slots), size, rng)
         chance = min(1.0, size / len(slots)) if strategy.name == "random" else None
         return [

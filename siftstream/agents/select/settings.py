@@ -54,11 +54,11 @@ class StrategySettings(BaseModel):
     model_config = _STRICT
 
     name: str = Field(
-        default="margin", description="Acquisition strategy; `siftstream strategies` lists them."
+        default="two_stage", description="Acquisition strategy; `siftstream strategies` lists them."
     )
     parameters: dict[str, Any] = Field(default_factory=dict, description="The strategy's own parameters.")
     cold_start: str | dict[str, Any] = Field(
-        default="random",
+        default="typiclust",
         description="Strategy until a trained model scores the window, and where the other lacks something:"
         " a name, or a mapping of `name` and parameters.",
     )

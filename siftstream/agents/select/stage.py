@@ -1,5 +1,6 @@
 """The select stage: scores into windows, rounds out of them, the floor committed behind."""
 
+import asyncio
 from dataclasses import dataclass
 from logging import getLogger
 from typing import Any
@@ -57,7 +58,7 @@ def attach(app: StageApp, settings: SelectSettings, rounds: Rounds, live: LiveHe
             shelf = shelves[message.tp] = await restored(message.tp, message.generation_id)
         return shelf
 
-    def add(shelf: Shelf, record: Record, work: Work) -> None:
+    async def add(shelf: Shelf, record: Record, work: Work) -> None:
         """One record into its window; the round that it makes due into `work`."""
         try:
             batch = Scores.decode(record.value)
@@ -75,12 +76,15 @@ def attach(app: StageApp, settings: SelectSettings, rounds: Rounds, live: LiveHe
             number = rounds.due(window, shelf.done)
             if number is not None:
                 shelf.done = number
-                work.outputs += hold(window, record.partition, number)
+                work.outputs += await hold(window, record.partition, number)
 
-    def hold(window: Window, partition: int, number: int) -> list[Outgoing]:
+    async def hold(window: Window, partition: int, number: int) -> list[Outgoing]:
+        """Hold a round in a thread: some strategies think for seconds."""
         before = chosen.of(partition)
         known = Known(labels.known, before.rounds, live.accuracies, live.head)
-        made = rounds.hold(window, partition=partition, number=number, spent=len(before.ids), known=known)
+        made = await asyncio.to_thread(
+            rounds.hold, window, partition=partition, number=number, spent=len(before.ids), known=known
+        )
         for one in made:
             chosen.note(partition, one)
         return [Outgoing(Selected.topic, one.encode(), one.key, partition=partition) for one in made]
@@ -102,7 +106,7 @@ def attach(app: StageApp, settings: SelectSettings, rounds: Rounds, live: LiveHe
                 message = event.message
                 shelf = touched[message.tp] = await shelf_of(message)
                 if message.offset > shelf.window.head:
-                    add(shelf, Record.of_message(message), work)
+                    await add(shelf, Record.of_message(message), work)
             await finish_patiently(app, work)
             for tp, shelf in touched.items():
                 commit_floor(tp, shelf)

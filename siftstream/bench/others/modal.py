@@ -38,7 +38,7 @@ def prepare(onnx: str) -> Callable[[Sequence[Path], int], Sequence[int]]:
             answers: Any = [session.run(None, {name: lot})[0] for lot in lots]
             return np.concatenate(answers)
 
-    learner = ActiveLearner(estimator=Classifier(), query_strategy=uncertainty_sampling)
+    learner: Any = ActiveLearner(estimator=Classifier(), query_strategy=uncertainty_sampling)
 
     def select(paths: Sequence[Path], budget: int) -> Sequence[int]:
         pool = np.stack([np.asarray(Image.open(path).convert("RGB")).transpose(2, 0, 1) for path in paths])

@@ -44,7 +44,7 @@ def prepare(onnx: str) -> Callable[[Sequence[Path], int], Sequence[int]]:
 
     classifier = SklearnClassifier(Classifier(), classes=list(CLASSES))
     classifier.fit(np.zeros((len(CLASSES), int(np.prod(shape))), np.uint8), np.array(CLASSES, float))
-    strategy = UncertaintySampling(method="least_confident", random_state=0)
+    strategy: Any = UncertaintySampling(method="least_confident", random_state=0)
 
     def select(paths: Sequence[Path], budget: int) -> Sequence[int]:
         pictures = [np.asarray(Image.open(path).convert("RGB")).transpose(2, 0, 1) for path in paths]

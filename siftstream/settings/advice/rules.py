@@ -130,9 +130,9 @@ RULES: Final[tuple[Rule, ...]] = (
         when=lambda a: a.task == "multi-label" and a.classes >= MANY_LABELS, on="classes",
     ),
     Rule(
-        "strategy", "token_margin",
-        "A class for each token: margins of tokens, put together for the sample. Mind: it reads token"
-        " probabilities, and where the stage hands it none the cold start chooses, which the log says.",
+        "strategy", "score_column",
+        "A class for each token: the stream carries one set of probabilities a sample, so let your tagger"
+        " send its doubt (the smallest margin of a token, say) as metadata; this ranks by it.",
         when=lambda a: a.task == "sequence", on="task",
     ),
     Rule(

@@ -10,11 +10,11 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from siftstream.schemas.errors import StrategyError
+from siftstream.strategies.beside import Past, Progress
 from siftstream.strategies.combining.delegating import Delegating, Turn, held_by
 from siftstream.strategies.inner import Inner, told_apart
 from siftstream.strategies.steady import steady
 from siftstream.strategies.strategy import Strategy
-from siftstream.strategies.window import Past, Progress
 
 LOW, HIGH = 0.2, 0.8  # quantiles of the gains so far that stand for the rewards 0 and 1
 

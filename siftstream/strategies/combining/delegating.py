@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
+from siftstream.strategies.beside import Past, Progress
 from siftstream.strategies.inner import all_reads
 from siftstream.strategies.needs import Need
 from siftstream.strategies.selection import Selection
 from siftstream.strategies.strategy import Family, Strategy
-from siftstream.strategies.window import Past, Progress, Window
+from siftstream.strategies.window import Window
 
 
 @plain_dataclass(frozen=True)

@@ -7,10 +7,10 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from siftstream.schemas.errors import StrategyError
+from siftstream.strategies.beside import Progress
 from siftstream.strategies.combining.delegating import Delegating, Turn
 from siftstream.strategies.inner import Inner, said_with, told_apart
 from siftstream.strategies.strategy import Strategy
-from siftstream.strategies.window import Progress
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))

@@ -6,10 +6,10 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from siftstream.strategies.beside import Past, Progress
 from siftstream.strategies.combining.delegating import Delegating, Turn, held_by
 from siftstream.strategies.inner import Inner, told_apart
 from siftstream.strategies.strategy import Strategy
-from siftstream.strategies.window import Past, Progress
 
 
 @dataclass(frozen=True)

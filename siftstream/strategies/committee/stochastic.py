@@ -1,35 +1,19 @@
 """Stochastic batches: another strategy's scores with noise, so that a batch does not repeat one idea."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field, InstanceOf
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from siftstream.strategies.inner import Scoring
 from siftstream.strategies.needs import Need
-from siftstream.strategies.registry import get_strategy, strategy_of
-from siftstream.strategies.strategy import Family, ScoreStrategy, Strategy
+from siftstream.strategies.strategy import Family, ScoreStrategy
+from siftstream.strategies.uncertainty.margin import Margin
 from siftstream.strategies.window import Window
 
 Mode: TypeAlias = Literal["power", "softmax", "softrank"]
-
-
-def _scoring(said: Strategy | str | Mapping[str, Any]) -> Strategy:
-    strategy = strategy_of(said)
-    if not isinstance(strategy, ScoreStrategy):
-        raise ValueError(
-            f"{strategy.name} chooses without a score of each sample by itself;"
-            f" name one that scores, such as bald or margin"
-        )
-    return strategy
-
-
-def _margin() -> ScoreStrategy:
-    strategy = get_strategy("margin")
-    assert isinstance(strategy, ScoreStrategy)
-    return strategy
 
 
 @dataclass(frozen=True)
@@ -58,8 +42,8 @@ class Stochastic(ScoreStrategy):
         " a simple baseline for deep active learning, TMLR 2023, section 3"
     )
 
-    strategy: Annotated[InstanceOf[ScoreStrategy], BeforeValidator(_scoring)] = Field(
-        default_factory=_margin, description="The strategy whose scores get the noise; one that scores rows."
+    strategy: Scoring = Field(
+        default_factory=Margin, description="The strategy whose scores get the noise; one that scores rows."
     )
     mode: Mode = Field(
         default="power",

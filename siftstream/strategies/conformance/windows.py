@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from siftstream.strategies.beside import Labelled, LinearHead, Past, Progress, Tokens
 from siftstream.strategies.needs import Need
-from siftstream.strategies.window import Labelled, LinearHead, Past, Progress, Tokens, Window
+from siftstream.strategies.window import Window
 
 CLASSES, MEMBERS, DIM, TOKENS = 4, 3, 6, 5
 COLUMNS = ("score", "uncertainty")

@@ -4,17 +4,18 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
+from siftstream.strategies.beside import Labelled
 from siftstream.strategies.blocks import blocks
 from siftstream.strategies.distances import Floats
+from siftstream.strategies.inner import Inner
 from siftstream.strategies.needs import Need
-from siftstream.strategies.registry import strategy_of
 from siftstream.strategies.selection import Selection
 from siftstream.strategies.steady import steady
 from siftstream.strategies.strategy import Family, Strategy
-from siftstream.strategies.window import Labelled, Window
+from siftstream.strategies.window import Window
 
 
 def _without_head(strategy: Strategy) -> Strategy:
@@ -48,7 +49,7 @@ class RandomProjection(Strategy):
         " theorem 1.1"
     )
 
-    strategy: Annotated[Strategy, BeforeValidator(strategy_of), AfterValidator(_without_head)] = Field(
+    strategy: Annotated[Inner, AfterValidator(_without_head)] = Field(
         default="k_center",
         validate_default=True,
         description="The strategy that chooses: a name, or a mapping of `name` and its parameters.",

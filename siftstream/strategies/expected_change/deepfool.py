@@ -7,12 +7,13 @@ from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
 from siftstream.schemas.errors import StrategyError
+from siftstream.strategies.beside import LinearHead
 from siftstream.strategies.blocks import blocks
 from siftstream.strategies.distances import squared_distances
 from siftstream.strategies.needs import Need
 from siftstream.strategies.steady import steady
 from siftstream.strategies.strategy import Family, ScoreStrategy
-from siftstream.strategies.window import Floats, LinearHead, Window
+from siftstream.strategies.window import Floats, Window
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ class ExpectedVarianceReduction(ExpectedReduction):
     takes off it, whatever the label is. A is of the labelled samples.
     Time O(L D^2 + D^3 + n (D^2 + R D)) for n candidates and R references.
 
-    >>> from siftstream.strategies.window import Labelled
+    >>> from siftstream.strategies.beside import Labelled
     >>> points = np.array([[-1.0], [1.0], [3.0]])
     >>> known = Labelled(np.zeros((1, 1)), np.zeros(1, np.int64), np.ones((1, 1)))
     >>> window = Window(np.ones((3, 1, 1)), points, labelled=known)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from siftstream.strategies.beside import Labelled
 from siftstream.strategies.blocks import blocks
 from siftstream.strategies.distances import centre_of
-from siftstream.strategies.window import Floats, Labelled
+from siftstream.strategies.window import Floats
 
 EQUAL = 1e-12  # of the squared length: less spread than this is the rounding of equal rows
 Float64 = NDArray[np.float64]

@@ -28,7 +28,7 @@ class Cal(ScoreStrategy):
 
     KL((.5, .5) || (.9, .1)) = .5 ln(.5 / .9) + .5 ln(.5 / .1):
 
-    >>> from siftstream.strategies.window import Labelled
+    >>> from siftstream.strategies.beside import Labelled
     >>> known = Labelled(np.array([[0.0]]), np.array([0]), np.array([[0.5, 0.5]]))
     >>> window = Window(np.array([[[0.9, 0.1]], [[0.5, 0.5]]]), np.array([[0.0], [1.0]]), labelled=known)
     >>> chosen = Cal().select(window, 2, np.random.default_rng(0))

@@ -6,8 +6,9 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from siftstream.strategies.hybrid.informative import Informative, scores_in, weights_of
+from siftstream.strategies.hybrid.informative import scores_in, weights_of
 from siftstream.strategies.hybrid.weighted_centres import nearest_to_centres
+from siftstream.strategies.inner import Scoring
 from siftstream.strategies.needs import Need
 from siftstream.strategies.selection import Selection
 from siftstream.strategies.strategy import Family, Strategy
@@ -40,10 +41,10 @@ class Clue(Strategy):
     )
     source: ClassVar[str] = (
         "Prabhu, Chandrasekaran, Saenko and Hoffman, Active domain adaptation via clustering"
-        " uncertainty-weighted embeddings, ICCV 2021, equation 4 and algorithm 1"
+        " uncertainty-weighted embeddings, ICCV 2021, the CLUE algorithm"
     )
 
-    uncertainty: Informative = Field(
+    uncertainty: Scoring = Field(
         default_factory=Entropy,
         description="What weighs a sample, a name or `{name, ...}`; sharper with a temperature"
         " below 1, `{name: entropy, temperature: 0.1}`.",

@@ -9,7 +9,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from siftstream.strategies.clustering import k_means
-from siftstream.strategies.hybrid.informative import Informative, best_rows, scores_in
+from siftstream.strategies.hybrid.informative import best_rows, scores_in
+from siftstream.strategies.inner import Scoring
 from siftstream.strategies.needs import Need
 from siftstream.strategies.selection import Selection
 from siftstream.strategies.strategy import Family, Strategy
@@ -45,7 +46,7 @@ class ClusterMargin(Strategy):
         " scale, NeurIPS 2021, algorithms 1 and 2"
     )
 
-    uncertainty: Informative = Field(
+    uncertainty: Scoring = Field(
         default_factory=Margin, description="What fills the candidates: a name or `{name, ...}`."
     )
     factor: float = Field(

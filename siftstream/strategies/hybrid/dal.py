@@ -39,8 +39,8 @@ class Dal(Strategy):
         " classifier sees the direction of a shift alone."
     )
     source: ClassVar[str] = (
-        "Gissin and Shalev-Shwartz, Discriminative active learning, 2019, algorithm 1 (the classifier linear"
-        " on the embeddings)"
+        "Gissin and Shalev-Shwartz, Discriminative active learning, 2019, with sub-batches (here"
+        " a linear classifier on the embeddings)"
     )
 
     sub_batches: int = Field(

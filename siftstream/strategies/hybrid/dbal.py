@@ -7,8 +7,9 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from siftstream.strategies.hybrid.informative import Informative, best_rows, scores_in, weights_of
+from siftstream.strategies.hybrid.informative import best_rows, scores_in, weights_of
 from siftstream.strategies.hybrid.weighted_centres import nearest_to_centres
+from siftstream.strategies.inner import Scoring
 from siftstream.strategies.needs import Need
 from siftstream.strategies.selection import Selection
 from siftstream.strategies.strategy import Family, Strategy
@@ -39,9 +40,9 @@ class Dbal(Strategy):
     when: ClassVar[str] = (
         "As two_stage with k_means, where the more uncertain of the pool shall also pull the centres."
     )
-    source: ClassVar[str] = "Zhdanov, Diverse mini-batch active learning, 2019, algorithm 1"
+    source: ClassVar[str] = "Zhdanov, Diverse mini-batch active learning, 2019, the weighted algorithm"
 
-    uncertainty: Informative = Field(
+    uncertainty: Scoring = Field(
         default_factory=Margin, description="What is informative: a name or `{name, ...}`."
     )
     beta: float = Field(

@@ -8,7 +8,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from siftstream.strategies.hybrid.density import mean_cosine, mean_over
-from siftstream.strategies.hybrid.informative import Informative, scores_in
+from siftstream.strategies.hybrid.informative import scores_in
+from siftstream.strategies.inner import Scoring
 from siftstream.strategies.needs import Need
 from siftstream.strategies.strategy import Family, ScoreStrategy
 from siftstream.strategies.uncertainty.entropy import Entropy
@@ -39,10 +40,10 @@ class InformationDensity(ScoreStrategy):
     )
     source: ClassVar[str] = (
         "Settles and Craven, An analysis of active learning strategies for sequence labeling tasks,"
-        " EMNLP 2008, equation 13"
+        " EMNLP 2008, the information density score"
     )
 
-    uncertainty: Informative = Field(
+    uncertainty: Scoring = Field(
         default_factory=Entropy, description="What is weighed: a name or `{name, ...}`."
     )
     similarity: Literal["cosine", "euclidean"] = Field(

@@ -1,35 +1,12 @@
-"""The uncertainty inside a hybrid strategy: a field of type `Informative`, and the use of its scores."""
-
-from collections.abc import Mapping
-from typing import Annotated, Any
+"""The uncertainty inside a hybrid strategy: the use of its scores."""
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, InstanceOf
 
 from siftstream.schemas.errors import StrategyError
-from siftstream.strategies.registry import strategy_of
 from siftstream.strategies.selection import take_best
-from siftstream.strategies.strategy import ScoreStrategy, Strategy
+from siftstream.strategies.strategy import ScoreStrategy
 from siftstream.strategies.window import Window
-
-
-def informative_of(said: Strategy | str | Mapping[str, Any]) -> ScoreStrategy:
-    """Make the strategy that a configuration says, which must score each sample by itself.
-
-    Raises:
-        StrategyError: it says no strategy, or one that chooses a batch as a whole.
-    """
-    strategy = strategy_of(said)
-    if isinstance(strategy, ScoreStrategy):
-        return strategy
-    raise StrategyError(
-        f"{strategy.name} chooses a batch as a whole and has no score of each sample;"
-        " name an uncertainty such as margin"
-    )
-
-
-Informative = Annotated[InstanceOf[ScoreStrategy], BeforeValidator(informative_of)]
 
 
 def best_rows(scores_B: NDArray[np.float64], count: int) -> NDArray[np.int64]:

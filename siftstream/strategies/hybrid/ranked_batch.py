@@ -9,7 +9,8 @@ from pydantic.dataclasses import dataclass
 
 from siftstream.strategies.distances import centre_of, squared_distances, to_nearest
 from siftstream.strategies.hybrid.density import mean_over
-from siftstream.strategies.hybrid.informative import Informative, best_rows, scores_in
+from siftstream.strategies.hybrid.informative import best_rows, scores_in
+from siftstream.strategies.inner import Scoring
 from siftstream.strategies.needs import Need
 from siftstream.strategies.selection import Selection
 from siftstream.strategies.strategy import Family, Strategy
@@ -47,11 +48,11 @@ class RankedBatch(Strategy):
     )
     source: ClassVar[str] = (
         "Cardoso, Silva, Canuto, Moro and Goncalves, Ranked batch-mode active learning, Information Sciences"
-        " 379, 2017, equation 4 and algorithm 1"
+        " 379, 2017, the ranked batch score"
     )
     nested: ClassVar[bool] = True
 
-    uncertainty: Informative = Field(
+    uncertainty: Scoring = Field(
         default_factory=LeastConfidence, description="What is u, from 0 to 1: a name or `{name, ...}`."
     )
     references: int = Field(

@@ -7,8 +7,8 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from siftstream.strategies.hybrid.informative import Informative, best_rows, scores_in
-from siftstream.strategies.inner import Inner, all_reads
+from siftstream.strategies.hybrid.informative import best_rows, scores_in
+from siftstream.strategies.inner import Inner, Scoring, all_reads
 from siftstream.strategies.needs import Need
 from siftstream.strategies.registry import get_strategy
 from siftstream.strategies.selection import Selection
@@ -45,10 +45,10 @@ class TwoStage(Strategy):
     )
     source: ClassVar[str] = (
         "Monarch, Human-in-the-Loop Machine Learning, 2021, section 5.1 (least confidence, then clustering);"
-        " the cap by trials on text, speech and images"
+        " the cap by a trial of ours on handwritten digits"
     )
 
-    uncertainty: Informative = Field(
+    uncertainty: Scoring = Field(
         default_factory=Margin,
         description="What fills the pool: a strategy that scores each sample, a name or `{name, ...}`.",
     )
@@ -60,7 +60,7 @@ class TwoStage(Strategy):
         default=10.0, ge=1.0, allow_inf_nan=False, description="Size of the pool, in batches of k."
     )
     most_of_window: float = Field(
-        default=0.3, gt=0.0, le=1.0, description="The most that the pool may be, as a share of the window."
+        default=0.25, gt=0.0, le=1.0, description="The most that the pool may be, as a share of the window."
     )
 
     @property

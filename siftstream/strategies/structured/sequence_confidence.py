@@ -17,7 +17,8 @@ class SequenceConfidence(TokenStrategy):
     It ranks as the paper's 1 - product does, which for long samples is 1 in every digit. Tokens count as
     independent, given the sample. A sample without tokens scores -1, below all others.
 
-    >>> from siftstream.strategies.window import Tokens, Window
+    >>> from siftstream.strategies.beside import Tokens
+    >>> from siftstream.strategies.window import Window
     >>> tokens = Tokens(np.array([[[0.5, 0.5], [0.5, 0.5]], [[0.25, 0.75], [1.0, 0.0]]]), np.array([2, 2]))
     >>> window = Window(np.zeros((2, 1, 0)), np.zeros((2, 0)), tokens=tokens)
     >>> SequenceConfidence().score_rows(window).round(6).tolist()  # 2 log 2, log 4/3

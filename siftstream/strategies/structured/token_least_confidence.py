@@ -16,7 +16,8 @@ class TokenLeastConfidence(TokenUncertainty):
     A sample without tokens scores -1, below all others.
 
     >>> import numpy as np
-    >>> from siftstream.strategies.window import Tokens, Window
+    >>> from siftstream.strategies.beside import Tokens
+    >>> from siftstream.strategies.window import Window
     >>> tokens = Tokens(np.array([[[1.0, 0.0], [0.5, 0.5]], [[0.75, 0.25], [0.5, 0.5]]]), np.array([2, 2]))
     >>> window = Window(np.zeros((2, 1, 0)), np.zeros((2, 0)), tokens=tokens)
     >>> TokenLeastConfidence().score_rows(window).tolist()

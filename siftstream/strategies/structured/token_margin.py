@@ -17,7 +17,8 @@ class TokenMargin(TokenUncertainty):
     and `min` rank detections as Brust, Kaeding and Denzler (VISAPP 2019) do, but for their square.
 
     >>> import numpy as np
-    >>> from siftstream.strategies.window import Tokens, Window
+    >>> from siftstream.strategies.beside import Tokens
+    >>> from siftstream.strategies.window import Window
     >>> tokens = Tokens(np.array([[[0.75, 0.25], [0.5, 0.5]], [[0.75, 0.25], [0.5, 0.5]]]), np.array([2, 1]))
     >>> window = Window(np.zeros((2, 1, 0)), np.zeros((2, 0)), tokens=tokens)
     >>> [TokenMargin(reduce=how).score_rows(window).tolist() for how in ("min", "mean", "sum", "longest")]

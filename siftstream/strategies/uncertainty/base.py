@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from siftstream.strategies.beside import Labelled
 from siftstream.strategies.needs import Need
 from siftstream.strategies.strategy import Family, RowStrategy
-from siftstream.strategies.window import Labelled, Window
+from siftstream.strategies.window import Window
 
 Probs = NDArray[np.float64]
 
@@ -75,7 +76,7 @@ def mean_probs(window: Window, temperature: float = 1.0) -> Probs:
 def balanced_weights(labelled: Labelled, classes: int) -> NDArray[np.float64]:
     """Return L / (C n_c) of each class, [C], as scikit-learn's `balanced`; n_c is at least 1.
 
-    >>> from siftstream.strategies.window import Labelled
+    >>> from siftstream.strategies.beside import Labelled
     >>> seen = Labelled(np.zeros((4, 1)), np.array([0, 0, 0, 1]), np.full((4, 2), 0.5))
     >>> balanced_weights(seen, 2).round(3).tolist()
     [0.667, 2.0]

@@ -14,7 +14,7 @@ from siftstream.agents.select.settings import SelectSettings
 from siftstream.agents.select.window import Window
 from siftstream.models.head import Head
 from siftstream.schemas import Reason, Scores, Selected, Slice, TrainingLabel
-from siftstream.strategies import Family, Need, Selection, Strategy, get_strategy
+from siftstream.strategies import Family, Selection, Strategy, get_strategy
 from siftstream.strategies import Window as Candidates
 from siftstream.streams.record import Record
 
@@ -41,7 +41,7 @@ def held(window: Window, name: str, known: Known | None = None, **parameters: ob
         {
             "budget": {"per_round": 3},
             "audit": {"fraction": 0.0},
-            "strategy": {"name": name, "parameters": parameters},
+            "strategy": {"name": name, "parameters": parameters, "cold_start": "random"},
         }
     )
     rounds = Rounds(settings, CLASSES, 1, "spare")
@@ -53,7 +53,7 @@ def test_a_strategy_reads_the_ring_itself_and_its_free_rows_alone() -> None:
     window.take(np.array([1, 4]))
     strategy = get_strategy("k_center")
     seen = seen_by(
-        strategy, window, comparable(strategy, window, window.candidates()), Known(), partition=2, number=5
+        strategy, window, comparable(strategy, window, window.candidates(), 1), Known(), partition=2, number=5
     )
     assert len(seen) == 4
     assert seen.emb_BD.tolist() == window.embeddings[[0, 2, 3, 5]].tolist()
@@ -146,20 +146,15 @@ def test_a_plug_in_that_fails_leaves_the_round_to_another_and_is_told_once(
     assert caplog.text.count("broken failed") == 1
 
 
-def test_metadata_that_is_a_number_in_every_row_is_a_column() -> None:
+def test_metadata_that_is_a_number_is_a_column_and_ranks_by_it_where_a_row_lacks_it() -> None:
     window = filled(5)
-
-    @dataclass(frozen=True)
-    class Columns(Broken):
-        needs: ClassVar[frozenset[Need]] = frozenset({Need.COLUMNS, Need.METADATA})
-
-    window.take(np.array([0]))
-    seen = seen_by(Columns(), window, window.candidates(), Known(), partition=0, number=0)
-    assert {name: column.tolist() for name, column in seen.columns.items()} == {
-        "score": [0.25, 0.5, 0.75, 1.0]
-    }
-    assert seen.metadata is not None
-    assert seen.metadata[0]["site"] == "s1"
+    window.metadata[3] = {"site": "s1"}
+    strategy = get_strategy("score_column", column="score")
+    seen = seen_by(strategy, window, window.candidates(), Known(), partition=0, number=0)
+    assert set(seen.columns) == {"score"}
+    np.testing.assert_array_equal(seen.columns["score"], [0.0, 0.25, 0.5, np.nan, 1.0])
+    made = held(window, "score_column", column="score")
+    assert [(one.sample_id, one.score) for one in made] == [("s4", 1.0), ("s2", 0.5), ("s1", 0.25)]
 
 
 def test_the_same_samples_in_another_order_of_the_log_give_the_same_choice() -> None:
@@ -172,3 +167,15 @@ def test_the_same_samples_in_another_order_of_the_log_give_the_same_choice() -> 
         first, second = held(one, strategy), held(other, strategy)
         assert [pick.sample_id for pick in first] == [pick.sample_id for pick in second]
         one.state[:] = other.state[:] = 1
+
+
+@pytest.mark.parametrize(("newer", "size", "expected"), [(30, 3, "new"), (29, 3, "old"), (29, 2, "new")])
+def test_embeddings_are_compared_within_the_newest_encoder_that_has_ample_rows(
+    newer: int, size: int, expected: str
+) -> None:
+    window = filled(100, encoder="old")
+    for slot in range(100 - newer, 100):
+        window.encoders[slot] = "new"
+    slots = comparable(get_strategy("k_center"), window, window.candidates(), size)
+    assert {window.encoders[slot] for slot in slots} == {expected}
+    assert len(comparable(get_strategy("margin"), window, window.candidates(), size)) == 100

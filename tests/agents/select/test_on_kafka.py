@@ -64,7 +64,7 @@ def test_labels_that_come_end_the_cold_start_of_a_strategy_that_reads_them(line:
         return wait_for(chosen, 60, f"round {number}")
 
     first = round_of(0)
-    assert {(one.strategy, one.reason) for one in first} == {("random", Reason.COLD_START)}
+    assert {(one.strategy, one.reason) for one in first} == {("typiclust", Reason.COLD_START)}
     for one in first:
         label = TrainingLabel(sample_id=one.sample_id, uri=one.uri, label="a")
         producer.send(line.topic("labelled"), label.encode(), key=label.key, partition=0).get(30)

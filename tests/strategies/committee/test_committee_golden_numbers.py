@@ -130,5 +130,5 @@ def test_stochastic_draws_by_powers_exponentials_or_ranks(mode: str, chance: flo
 def test_stochastic_refuses_a_strategy_without_scores_of_rows() -> None:
     from siftstream.schemas.errors import StrategyError
 
-    with pytest.raises(StrategyError, match="k_center chooses without a score"):
+    with pytest.raises(StrategyError, match="k_center chooses a batch as a whole"):
         get_strategy("stochastic", strategy="k_center")

@@ -78,16 +78,17 @@ def test_max_herding_agrees_with_scikit_activeml(covered: int) -> None:
     assert (ours.indices + covered).tolist() == theirs.tolist()
 
 
+@pytest.mark.filterwarnings("ignore:The maximum purity:UserWarning")
 def test_prob_cover_agrees_with_scikit_activeml_at_the_same_radius() -> None:
     from skactiveml.pool import ProbCover
 
     emb = np.random.default_rng(2).normal(size=(80, 2))
-    theirs = ProbCover(deltas=[0.8], random_state=0)
+    theirs = ProbCover(deltas=[0.8], random_state=0)  # one radius: it warns that it has no choice
     _, utilities = theirs.query(emb, np.full(80, np.nan), batch_size=8, return_utilities=True)
     strategy = get_strategy("prob_cover", delta=0.8)
     ours = strategy.select(window_of(emb), 8, np.random.default_rng(0))
-    # Ties go by each library's own seed, so how much is covered is compared at the first row, where all agree,
-    # and in all, up to what other ties may lead to.
+    # Ties go by each library's own seed, so how much is covered is compared at the first row, where all
+    # agree, and in all, up to what other ties may lead to.
     assert ours.scores[0] * 80 == pytest.approx(np.nanmax(utilities[0]))
     assert ours.scores.sum() * 80 == pytest.approx(np.nanmax(utilities, axis=1).sum(), abs=4)
 

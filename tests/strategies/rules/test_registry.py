@@ -35,7 +35,7 @@ def test_a_configuration_names_a_rule_with_its_parameters() -> None:
     ("said", "words"),
     [
         ("spilt", "stream rule 'spilt' is unknown; did you mean split?"),
-        ("nothing_like_it_at_all", "there are fixed_uncertainty"),
+        ("nothing_like_it_at_all", "`siftstream strategies` lists them"),
         ({"name": "split", "budget": 2.0}, "parameter 'budget': input should be less than or equal to 1"),
         ({"name": "split", "buget": 0.2}, "no parameter 'buget'; did you mean budget?"),
         ({"budget": 0.2}, "a stream rule is a name, or a mapping with `name`"),

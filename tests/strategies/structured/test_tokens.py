@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from siftstream.strategies import Window, get_strategy
-from siftstream.strategies.window import Tokens
+from siftstream.strategies.beside import Tokens
 
 NAN = [math.nan, math.nan]  # what stands behind a sample's end must not count
 TOKENS = [
