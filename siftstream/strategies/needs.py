@@ -32,7 +32,7 @@ MEANS: Final[dict[Need, str]] = {
 
 REMEDY: Final[dict[Need, str]] = {
     Need.PROBS: "let a model score it first",
-    Need.MEMBERS: "train a head of several members (retrain.train.members), or import the model with --mc-dropout",
+    Need.MEMBERS: "set retrain.train.members, or import the model with --mc-dropout",
     Need.EMBEDDINGS: "use a model that gives them",
     Need.GRADIENT: "use a model that gives embeddings and probabilities",
     Need.HEAD: "use a model whose head is linear",
