@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from siftstream.agents.select.chosen import Held
 from siftstream.agents.select.window import Window
 from siftstream.models.head import Head
+from siftstream.schemas import Reason
 from siftstream.strategies import Labelled, LinearHead, Need, Past, Progress, Strategy
 from siftstream.strategies import Window as Candidates
 
@@ -47,9 +48,12 @@ def comparable(strategy: Strategy, window: Window, slots: Slots, size: int) -> S
 
 
 def seen_by(
-    strategy: Strategy, window: Window, slots: Slots, known: Known, *, partition: int, number: int
+    strategy: Strategy, window: Window, slots: Slots, reason: Reason, known: Known, *, partition: int
 ) -> Candidates:
-    """Return comparable rows as the strategy's window; only what it reads is gathered."""
+    """Return comparable rows as the strategy's window; only what it reads is gathered.
+
+    It hears of the rounds that were held for the same reason: a schedule begins when the cold start is over.
+    """
     reads = strategy.reads
     embeddings, covered = np.zeros((window.capacity, 0), np.float16), window.taken()[:0]
     labelled = head = None
@@ -64,17 +68,20 @@ def seen_by(
         metadata=window.metadata if Need.METADATA in reads else None,
         columns=_columns(window, slots) if Need.COLUMNS in reads else None,
         labelled=labelled, head=head,
-        progress=Progress(number, partition, past_of(known.rounds, known.accuracies)),
+        progress=_progress(reason, known, partition),
     )  # fmt: skip
 
 
-def past_of(rounds: Mapping[int, Held], accuracies: Mapping[str, float]) -> tuple[Past, ...]:
-    """Return the rounds held, oldest first, with the accuracy of the version that each went by and of the
-    first other one that came after it.
+def past_of(rounds: Mapping[int, Held], accuracies: Mapping[str, float], reason: Reason) -> tuple[Past, ...]:
+    """Return the rounds held for this reason, oldest first.
 
-    >>> held = {0: Held("random", "spare"), 1: Held("margin", "v1"), 2: Held("margin", "v1")}
-    >>> [(one.strategy, one.before, one.after) for one in past_of(held, {"v1": 0.8})]
-    [('random', None, 0.8), ('margin', 0.8, None), ('margin', 0.8, None)]
+    Each with the accuracy of the version that it went by and of the first other one that came after it.
+
+    >>> held = {0: Held("random", "spare", Reason.COLD_START), 1: Held("margin", "v1"), 2: Held("k", "v2")}
+    >>> [(one.strategy, one.before, one.after) for one in past_of(held, {"v1": 0.8}, Reason.STRATEGY)]
+    [('margin', 0.8, None), ('k', None, None)]
+    >>> past_of(held, {"v1": 0.8}, Reason.COLD_START)
+    (Past(strategy='random', before=None, after=0.8),)
     """
     past: list[Past] = []
     after = version = None
@@ -82,9 +89,15 @@ def past_of(rounds: Mapping[int, Held], accuracies: Mapping[str, float]) -> tupl
         held = rounds[number]
         if version is not None and held.version != version:
             after = accuracies.get(version)
-        past.append(Past(held.strategy, accuracies.get(held.version), after))
+        if held.reason is reason:
+            past.append(Past(held.strategy, accuracies.get(held.version), after))
         version = held.version
     return tuple(reversed(past))
+
+
+def _progress(reason: Reason, known: Known, partition: int) -> Progress:
+    past = past_of(known.rounds, known.accuracies, reason)
+    return Progress(len(past), partition, past)
 
 
 def _of_encoder(window: Window, slots: Slots, encoder: str) -> Slots:

@@ -11,10 +11,11 @@ from siftstream.streams.record import Record
 
 
 class Held(NamedTuple):
-    """What chose in a round, and the model version it went by."""
+    """What chose in a round, why it was its turn, and the model version it went by."""
 
     strategy: str
     version: str
+    reason: Reason = Reason.STRATEGY
 
 
 @dataclass
@@ -47,7 +48,9 @@ class ChosenBefore:
         mine.ids.add(chosen.sample_id)
         mine.last_round = max(mine.last_round, chosen.round)
         if chosen.reason is not Reason.AUDIT and chosen.round not in mine.rounds:
-            mine.rounds[chosen.round] = Held(intern(chosen.strategy), intern(chosen.model_version or ""))
+            mine.rounds[chosen.round] = Held(
+                intern(chosen.strategy), intern(chosen.model_version or ""), chosen.reason
+            )
 
     def of(self, partition: int) -> Chosen:
         """The partition's choices."""

@@ -21,7 +21,7 @@ from siftstream.strategies.baselines.uniform import Random
 log = getLogger(__name__)
 SHOWN_CLASSES: Final = 10
 NOTHING: Final = Known()
-Seeing: TypeAlias = Callable[[Strategy, Window, Slots], Candidates]
+Seeing: TypeAlias = Callable[[Strategy, Window, Slots, Reason], Candidates]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Rounds:
         audit = self._audit(window, size, rng)
         free = window.candidates()
         free = free[~np.isin(free, [pick.slot for pick in audit])]
-        seeing = partial(seen_by, known=known, partition=partition, number=number)
+        seeing = partial(seen_by, known=known, partition=partition)
         picks = [*self._by_strategy(window, free, size - len(audit), rng, seeing), *audit]
         slots = np.array([pick.slot for pick in picks], np.int64)
         window.take(slots)
@@ -135,7 +135,7 @@ class Rounds:
         seeing: Seeing, reason: Reason,
     ) -> list[Pick]:  # fmt: skip
         slots = comparable(strategy, window, slots, size)
-        chosen = strategy.select(seeing(strategy, window, slots), size, rng)
+        chosen = strategy.select(seeing(strategy, window, slots, reason), size, rng)
         chance = min(1.0, size / len(slots)) if strategy.name == "random" else None
         return [
             Pick(int(slots[row]), float(score), reason, chosen.by or strategy.name, chance)

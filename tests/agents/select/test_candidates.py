@@ -53,21 +53,26 @@ def test_a_strategy_reads_the_ring_itself_and_its_free_rows_alone() -> None:
     window.take(np.array([1, 4]))
     strategy = get_strategy("k_center")
     seen = seen_by(
-        strategy, window, comparable(strategy, window, window.candidates(), 1), Known(), partition=2, number=5
+        strategy,
+        window,
+        comparable(strategy, window, window.candidates(), 1),
+        Reason.STRATEGY,
+        Known(rounds={7: Held("margin", "v0"), 8: Held("random", "spare", Reason.COLD_START)}),
+        partition=2,
     )
     assert len(seen) == 4
     assert seen.emb_BD.tolist() == window.embeddings[[0, 2, 3, 5]].tolist()
     assert seen.covered_ND.tolist() == window.embeddings[[1, 4]].tolist()
     assert seen.keys_B.tolist() == window.keys[[0, 2, 3, 5]].tolist()
-    assert (seen.progress.round, seen.progress.partition) == (5, 2)
+    assert (seen.progress.round, seen.progress.partition) == (1, 2)
 
 
 def test_labels_of_taken_rows_reach_a_strategy_with_what_the_model_says_of_them() -> None:
     window = filled(6)
     window.take(np.array([1, 2, 4]))
     seen = seen_by(
-        get_strategy("k_center"), window, window.candidates(), Known({"s1": 2, "s4": 0, "gone": 1}),
-        partition=0, number=0,
+        get_strategy("k_center"), window, window.candidates(), Reason.STRATEGY,
+        Known({"s1": 2, "s4": 0, "gone": 1}), partition=0,
     )  # fmt: skip
     assert seen.labelled is not None
     assert seen.labelled.classes_L.tolist() == [2, 0]
@@ -81,7 +86,7 @@ def test_the_live_head_is_given_where_it_scored_the_newest_row_with_its_temperat
     strategy = get_strategy("k_center")
     for version, known in (("v1", True), ("v2", False)):
         seen = seen_by(
-            strategy, window, window.candidates(), Known(live=(version, head)), partition=0, number=0
+            strategy, window, window.candidates(), Reason.STRATEGY, Known(live=(version, head)), partition=0
         )
         assert (seen.head is not None) is known
         if seen.head is not None:
@@ -109,7 +114,10 @@ def test_each_round_is_remembered_by_what_chose_in_it_and_not_by_its_audit() -> 
             score=0.0, strategy=name, reason=reason, model_version=f"v{number}", position=0, seed=0,
         )  # fmt: skip
         chosen.note(3, one)
-    assert chosen.of(3).rounds == {0: Held("margin", "v1"), 1: Held("typiclust", "v2")}
+    assert chosen.of(3).rounds == {
+        0: Held("margin", "v1"),
+        1: Held("typiclust", "v2", Reason.COLD_START),
+    }
 
 
 def test_a_strategy_that_lacks_something_leaves_the_round_to_the_cold_start(
@@ -150,7 +158,7 @@ def test_metadata_that_is_a_number_is_a_column_and_ranks_by_it_where_a_row_lacks
     window = filled(5)
     window.metadata[3] = {"site": "s1"}
     strategy = get_strategy("score_column", column="score")
-    seen = seen_by(strategy, window, window.candidates(), Known(), partition=0, number=0)
+    seen = seen_by(strategy, window, window.candidates(), Reason.STRATEGY, Known(), partition=0)
     assert set(seen.columns) == {"score"}
     np.testing.assert_array_equal(seen.columns["score"], [0.0, 0.25, 0.5, np.nan, 1.0])
     made = held(window, "score_column", column="score")
@@ -179,3 +187,12 @@ def test_embeddings_are_compared_within_the_newest_encoder_that_has_ample_rows(
     slots = comparable(get_strategy("k_center"), window, window.candidates(), size)
     assert {window.encoders[slot] for slot in slots} == {expected}
     assert len(comparable(get_strategy("margin"), window, window.candidates(), size)) == 100
+
+
+def test_a_schedule_begins_when_the_cold_start_is_over() -> None:
+    steps = [{"strategy": "margin", "rounds": 2}, {"strategy": "k_center"}]
+    cold = {n: Held("random", "spare", Reason.COLD_START) for n in range(9)}
+    for held_before, expected in ((1, "margin"), (2, "k_center")):
+        rounds = cold | {9 + n: Held("margin", "v1") for n in range(held_before)}
+        made = held(filled(9), "schedule", Known(rounds=rounds), steps=steps)
+        assert {one.strategy for one in made} == {expected}
