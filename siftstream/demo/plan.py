@@ -36,7 +36,7 @@ class Plan:
     @classmethod
     def fast(cls, out: Path, seed: int) -> "Plan":
         """A look at the loop in about half a minute: fewer images, a shorter random curve."""
-        return cls(out.absolute(), seed, 480, 40.0, 2, (20, 60), 90.0)
+        return cls(out.absolute(), seed, 640, 40.0, 2, (20, 60), 90.0)
 
     def settings(self) -> Settings:
         """Return the configuration of the run."""

@@ -107,7 +107,7 @@ def test_an_unforeseen_error_is_raised_when_debugging(monkeypatch: pytest.Monkey
 def test_init_then_check_then_show() -> None:
     run("config", "init")
     told = run("config", "check")
-    assert told.startswith("valid: 2 classes (no, yes), image uint8 3x32x32, strategy margin")
+    assert told.startswith("valid: 2 classes (no, yes), image uint8 3x32x32, strategy two_stage")
     assert yaml.safe_load(run("config", "show"))["pipeline"] == {"name": "", "partitions": 4}
     assert "is there already: --force" in run("config", "init", code=1)
     run("config", "init", "--force")
