@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from benchmarks.label_savings.cifar import cifar
 from benchmarks.label_savings.data import kept
 from benchmarks.label_savings.protocol import Protocol
 from benchmarks.label_savings.running import Job, curves_of, jobs_of, run_all
-from benchmarks.label_savings.savings import savings
+from benchmarks.label_savings.savings import Curves, savings
 from benchmarks.label_savings.show import draw, tables
 from benchmarks.label_savings.spoken_digits import spoken_digits
 
@@ -42,31 +42,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         jobs += jobs_of(name, file, options.strategies, options.seeds, ours, options.reach)
     done = run_all(jobs, options.jobs, options.journal)
     sets = {name: curves_of(done, name) for name in _sets(options)}
-    result: dict[str, Any] = {"protocol": asdict(protocol), "seeds": options.seeds, "sets": {}}
-    for title, curves in sets.items():
-        figures = {
-            name: [
-                savings(ours, curves["random"], labels) for labels in options.at if labels <= options.labels
-            ]
-            for name, ours in curves.items()
-        }
-        print(tables(title, figures))
-        result["sets"][title] = {
-            name: {
-                "counts": curves[name].counts_P.tolist(),
-                "accuracies": curves[name].accuracies_SP.round(4).tolist(),
-                "savings": [one.as_json() for one in each],
-            }
-            for name, each in figures.items()
-        }
+    at = [labels for labels in options.at if labels <= options.labels]
+    shown = {title: _shown(title, curves, at) for title, curves in sets.items()}
     if options.out is not None:
         options.out.parent.mkdir(parents=True, exist_ok=True)
+        result = {"protocol": asdict(protocol), "seeds": options.seeds, "sets": shown}
         options.out.write_text(json.dumps(result))
     if options.picture is not None:
         names = list(dict.fromkeys(name for curves in sets.values() for name in curves))
         draw(sets, names, options.labels, options.picture)
     print(f"{time.monotonic() - began:.0f} s")
     return 0
+
+
+def _shown(title: str, curves: Mapping[str, Curves], at: Sequence[int]) -> dict[str, Any]:
+    """Print the table of a data set; return its curves and figures by strategy."""
+    figures = {
+        name: [savings(ours, curves["random"], labels) for labels in at] for name, ours in curves.items()
+    }
+    print(tables(title, figures))
+    return {
+        name: {
+            "counts": curves[name].counts_P.tolist(),
+            "accuracies": curves[name].accuracies_SP.round(4).tolist(),
+            "savings": [one.as_json() for one in each],
+        }
+        for name, each in figures.items()
+    }
 
 
 def _sets(options: argparse.Namespace) -> dict[str, Path | None]:
