@@ -94,12 +94,20 @@ def take_in_turn(
     >>> take_in_turn(np.array([0, 0, 1, 0]), np.array([3.0, 2.0, 1.0, 9.0]), 3).tolist()
     [3, 2, 0]
     """
-    order = np.lexsort((np.arange(len(values_B)), -values_B, groups_B))
-    sizes = np.bincount(groups_B[order])
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    turn = np.empty(len(order), np.int64)
-    turn[order] = np.arange(len(order)) - np.repeat(starts, sizes)
-    return np.lexsort((np.arange(len(values_B)), -values_B, turn))[:k]
+    return np.lexsort((np.arange(len(values_B)), -values_B, turns(groups_B, values_B)))[:k]
+
+
+def turns(groups_B: NDArray[np.int64], values_B: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the place of each row within its group, [B], from 0 for the highest value; ties by row.
+
+    >>> turns(np.array([0, 0, 1, 0]), np.array([3.0, 2.0, 1.0, 9.0])).tolist()
+    [1, 2, 0, 0]
+    """
+    order = np.lexsort((-values_B, groups_B))
+    sizes = np.bincount(groups_B)
+    turn_B = np.empty(len(order), np.int64)
+    turn_B[order] = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return turn_B
 
 
 def group_sums(

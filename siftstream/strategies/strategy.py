@@ -141,6 +141,6 @@ class RowStrategy(ScoreStrategy):
         return Selection(order[best.indices], best.scores)
 
 
-def parameters_of(kind: type[Strategy]) -> dict[str, Any]:
-    """Return the parameters of a kind of strategy by name, as pydantic's field descriptions."""
+def parameters_of(kind: type[Any]) -> dict[str, Any]:
+    """Return the parameters of a kind of strategy or rule by name, as pydantic's field descriptions."""
     return dict(getattr(kind, "__pydantic_fields__", {}))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from siftstream.strategies.clustering import k_means, take_in_turn
+from siftstream.strategies.clustering import k_means, take_in_turn, turns
 from siftstream.strategies.needs import Need
 from siftstream.strategies.selection import Selection
 from siftstream.strategies.strategy import Family, Strategy
@@ -51,9 +51,5 @@ class KMeans(Strategy):
 def nearest_to_centres(cluster_B: NDArray[np.int64], squared_B: NDArray[np.float32], k: int) -> Selection:
     """Return the row nearest to each centre, then the second nearest; scores are shares of the window."""
     rows = take_in_turn(cluster_B, -squared_B, k)
-    clusters = cluster_B[rows]
-    order = np.argsort(clusters, kind="stable")
-    starts = np.flatnonzero(np.diff(clusters[order], prepend=-1))
-    turn = np.empty(k, np.int64)
-    turn[order] = np.arange(k) - np.repeat(starts, np.diff([*starts.tolist(), k]))
-    return Selection.ranked(rows, np.bincount(cluster_B)[clusters] / (len(cluster_B) * (1.0 + turn)))
+    turn = turns(cluster_B, -squared_B)[rows]
+    return Selection.ranked(rows, np.bincount(cluster_B)[cluster_B[rows]] / (len(cluster_B) * (1.0 + turn)))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from siftstream.strategies.clustering import k_means
+from siftstream.strategies.clustering import k_means, turns
 from siftstream.strategies.distances import Floats, neighbours
 from siftstream.strategies.needs import Need
 from siftstream.strategies.selection import Selection
@@ -74,7 +74,7 @@ class TypiClust(Strategy):
         for members in _groups(rank_of[cluster_B[rows]], rows):
             typical[members] = self.typicality(window.emb_BD[members], rng)
         rank = rank_of[cluster_B[rows]]
-        turn = _turns(rank, typical[rows])
+        turn = turns(rank, typical[rows])
         best = rows[np.lexsort((rank, turn, small[cluster_B[rows]]))[:k]]
         return Selection(best, 1.0 - np.arange(k) / k)
 
@@ -120,12 +120,3 @@ def _groups(group_I: Ints, rows_I: Ints) -> list[Ints]:
     """Return the rows of each group that has any, in the order of the groups."""
     order = np.argsort(group_I, kind="stable")
     return np.split(rows_I[order], np.flatnonzero(np.diff(group_I[order])) + 1)
-
-
-def _turns(group_I: Ints, values_I: NDArray[np.float64]) -> Ints:
-    """Return the place of each row within its group, highest value first, from 0."""
-    order = np.lexsort((-values_I, group_I))
-    sizes = np.bincount(group_I)
-    turn_I = np.empty(len(order), np.int64)
-    turn_I[order] = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return turn_I

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from siftstream.strategies.clustering import k_means
+from siftstream.strategies.clustering import k_means, turns
 from siftstream.strategies.hybrid.informative import best_rows, scores_in
 from siftstream.strategies.inner import Scoring
 from siftstream.strategies.needs import Need
@@ -80,8 +80,5 @@ def round_robin(cluster_B: NDArray[np.int64], k: int, rng: np.random.Generator) 
     3
     """
     lot_B = rng.permutation(len(cluster_B))
-    order = np.lexsort((lot_B, cluster_B))
     sizes = np.bincount(cluster_B)
-    turn_B = np.empty(len(cluster_B), np.int64)
-    turn_B[order] = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return np.lexsort((cluster_B, sizes[cluster_B], turn_B))[:k]
+    return np.lexsort((cluster_B, sizes[cluster_B], turns(cluster_B, -lot_B)))[:k]

@@ -1,7 +1,7 @@
 """The suite that every stream rule must pass: a plug-in's whole test is `check_rule(MyRule())`."""
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from siftstream.strategies.conformance.windows import constant_window, make_wind
 from siftstream.strategies.needs import Need
 from siftstream.strategies.rules.rule import Decision, StreamRule
 from siftstream.strategies.rules.state import RuleState
+from siftstream.strategies.strategy import parameters_of
 from siftstream.strategies.window import Window
 
 LONG = 3000
@@ -55,7 +56,7 @@ def it_says_what_it_is(rule: StreamRule) -> None:
         must(isinstance(said, str) and bool(said.strip()), f"{kind.__name__}.{word} is not said")
     must(kind.needs <= rule.reads, f"{rule.name} reads less than it needs")
     must(bool(kind.__doc__), f"{kind.__name__} has no docstring")
-    fields: dict[str, Any] = getattr(kind, "__pydantic_fields__", {})
+    fields = parameters_of(kind)
     must("budget" in fields, f"{kind.__name__} has no budget")
     for name, parameter in fields.items():
         must(bool(parameter.description), f"parameter {name} has no description")

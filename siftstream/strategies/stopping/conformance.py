@@ -3,7 +3,7 @@
 from dataclasses import replace
 from itertools import accumulate
 from math import isfinite
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from siftstream.schemas.errors import StrategyError
 from siftstream.strategies.conformance.rules import must
 from siftstream.strategies.stopping.history import Audit, Evidence, History
 from siftstream.strategies.stopping.rule import StoppingRule, Verdict
+from siftstream.strategies.strategy import parameters_of
 
 FIELD: Final[dict[Evidence, str]] = {
     Evidence.PREDICTIONS: "predictions",
@@ -62,7 +63,7 @@ def it_says_what_it_is(rule: StoppingRule) -> None:
     must(kind.needs <= rule.reads, f"{rule.name} reads less than it needs")
     must(bool(rule.reads), f"{rule.name} reads nothing")
     must(bool(kind.__doc__), f"{kind.__name__} has no docstring")
-    fields: dict[str, Any] = getattr(kind, "__pydantic_fields__", {})
+    fields = parameters_of(kind)
     for name, parameter in fields.items():
         must(bool(parameter.description), f"parameter {name} has no description")
 
