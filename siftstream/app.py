@@ -68,10 +68,13 @@ def _select(settings: Settings, instance: str | None) -> StageApp:
     from siftstream.agents.select.rounds import Rounds
     from siftstream.agents.select.stage import attach
     from siftstream.models.settings import SPARE
+    from siftstream.streams.metrics import Metrics, serve
 
     app = _app("select", settings, instance, floors=("scores",), buffer=256)
-    rounds = Rounds(settings.select, settings.classes, settings.pipeline.partitions, SPARE)
-    attach(app, settings.select, rounds, LiveHead(app, settings.model, SPARE))
+    metrics = Metrics("select")
+    serve(app, metrics, settings.metrics)
+    rounds = Rounds(settings.select, settings.classes, SPARE)
+    attach(app, rounds, LiveHead(app, settings.model, SPARE), metrics)
     return app
 
 

@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from siftstream.schemas import (
     EVENTS,
     DataUri,
+    Drift,
     Features,
     Label,
     ModelVersion,
+    Offer,
     Query,
+    Reread,
     Scores,
     Selected,
     Shadow,
+    ShadowRound,
+    Share,
     TrainingLabel,
 )
 from siftstream.schemas.arrays import ArraySpec, described
@@ -138,6 +143,21 @@ def event_line(event: object) -> str:
             return (
                 f"{event.query_id}  {event.budget} samples  {event.strategy or 'by the configured strategy'}"
             )
+        case Offer():
+            what = event.refused or f"{len(event.keys)} of {event.free} free by {event.strategy}"
+            return f"{event.query_id}  partition {event.partition}: {what}"
+        case Share():
+            given = "".join(f"  {count} to {to}" for to, count in event.given.items())
+            wants = f"  wants {event.wants}" if event.wants else ""
+            return f"{event.account}  partition {event.partition}{given}{wants}"
+        case Drift():
+            moved = f"{event.statistic} {event.before:.3g} -> {event.after:.3g}"
+            return f"partition {event.partition}  {moved}  since {event.model_version} ({event.detector})"
+        case ShadowRound():
+            what = event.refused or f"{len(event.sample_ids)} samples, {event.overlap:.0%} really chosen"
+            return f"partition {event.partition} round {event.round}  {event.strategy}: {what}"
+        case Reread():
+            return f"partition {event.partition}  features {event.first} to {event.end} by {event.version}"
         case _:
             return str(event)
 

@@ -5,6 +5,7 @@ import heapq
 import random
 import time
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -30,6 +31,7 @@ class Oracle:
         self._settings = settings
         self._classes = tuple(classes)
         self._truth = truth_of(settings.truth)
+        self._order = count()
 
     def answer(self, chosen: Selected) -> tuple[float, Label]:
         """Return the seconds it takes and the label it gives."""
@@ -61,7 +63,7 @@ class Oracle:
             while running():
                 for records in consumer.poll(timeout_ms=50).values():
                     for record in records:
-                        self._note(record.value, waiting, answered)
+                        self._note(record.key, record.value, waiting, answered)
                 self._send_due(producer, pipeline, waiting)
                 if not waiting:
                     consumer.commit()
@@ -69,15 +71,32 @@ class Oracle:
             producer.close()
             consumer.close()
 
-    def _note(self, value: bytes | None, waiting: list[Any], answered: set[str]) -> None:
+    def _note(
+        self, key: bytes | None, value: bytes | None, waiting: list[Any], answered: set[str]
+    ) -> None:
+        if value is None:
+            self._recall((key or b"").decode(), waiting, answered)
+            return
         try:
             chosen = Selected.decode(value)
         except SchemaError:
-            return  # select's own record or a tombstone of it: nothing to answer
+            return  # nothing to answer
         if chosen.sample_id not in answered:
             answered.add(chosen.sample_id)
+            if self._ignores(chosen):
+                return
             seconds, label = self.answer(chosen)
-            heapq.heappush(waiting, (time.time() + seconds, len(answered), label))
+            heapq.heappush(waiting, (time.time() + seconds, next(self._order), label))
+
+    def _recall(self, sample_id: str, waiting: list[Any], answered: set[str]) -> None:
+        """Drop a task that was taken back; it may come again."""
+        answered.discard(sample_id)
+        waiting[:] = [task for task in waiting if task[2].sample_id != sample_id]
+        heapq.heapify(waiting)
+
+    def _ignores(self, chosen: Selected) -> bool:
+        rng = random.Random(f"{self._settings.seed}/{chosen.sample_id}/ignored")
+        return rng.random() < self._settings.ignore_rate
 
     def _send_due(self, producer: Any, pipeline: PipelineSettings, waiting: list[Any]) -> None:
         sent = []

@@ -22,5 +22,8 @@ class OracleSettings(BaseModel):
     error_rate: float = Field(
         default=0.0, ge=0, le=1, description="Share of answers that name a wrong class."
     )
+    ignore_rate: float = Field(
+        default=0.0, ge=0, le=1, description="Share of samples that it never answers: they may be recalled."
+    )
     annotator: str = Field(default="oracle", description="Name under which it answers.")
     seed: int = Field(default=0, description="Seed of delays and errors.")

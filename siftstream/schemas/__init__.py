@@ -1,8 +1,8 @@
 """What travels: events, micro-batches, and the error tree."""
 
 from siftstream.schemas.batches import BATCHES, MAX_SAMPLES, Features, MicroBatch, Scores, Shadow
+from siftstream.schemas.beside import Drift, Reread, ShadowRound
 from siftstream.schemas.events import (
-    EVENTS,
     Artifact,
     DataUri,
     Event,
@@ -10,14 +10,20 @@ from siftstream.schemas.events import (
     LabelAction,
     ModelInput,
     ModelVersion,
-    Query,
     Reason,
     Selected,
     Slice,
     TrainingLabel,
+    Trigger,
     VersionStatus,
 )
 from siftstream.schemas.ids import sample_id_of, share_of
+from siftstream.schemas.queries import Offer, Query
+from siftstream.schemas.shares import Share
+
+EVENTS: tuple[type[Event], ...] = (
+    DataUri, Selected, Label, TrainingLabel, ModelVersion, Query, Offer, Share, Drift, ShadowRound, Reread,
+)  # fmt: skip
 
 __all__ = [
     "BATCHES",
@@ -25,6 +31,7 @@ __all__ = [
     "MAX_SAMPLES",
     "Artifact",
     "DataUri",
+    "Drift",
     "Event",
     "Features",
     "Label",
@@ -32,13 +39,18 @@ __all__ = [
     "MicroBatch",
     "ModelInput",
     "ModelVersion",
+    "Offer",
     "Query",
     "Reason",
+    "Reread",
     "Scores",
     "Selected",
     "Shadow",
+    "ShadowRound",
+    "Share",
     "Slice",
     "TrainingLabel",
+    "Trigger",
     "VersionStatus",
     "sample_id_of",
     "share_of",

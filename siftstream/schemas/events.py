@@ -6,9 +6,17 @@ minor version is readable; another `schema_version` is refused with one sentence
 
 import time
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from siftstream.schemas.errors import SchemaError
 from siftstream.schemas.ids import sample_id_of
@@ -16,6 +24,7 @@ from siftstream.schemas.ids import sample_id_of
 SampleId = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 Uri = Annotated[str, StringConstraints(min_length=1, max_length=65_536)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+FAR: Final = 1e11  # seconds since the epoch: the year 5138; today's milliseconds are beyond it
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -75,6 +84,13 @@ class DataUri(Event):
     event_time: float = Field(default_factory=time.time, description="Seconds since the epoch, UTC.")
     metadata: dict[str, str] = Field(default_factory=dict, max_length=64)
 
+    @field_validator("event_time")
+    @classmethod
+    def _in_seconds(cls, value: float) -> float:
+        if abs(value) > FAR:  # one such sample would move the window's end for good
+            raise ValueError(f"{value:g} lies thousands of years away; seconds are wanted, not milliseconds")
+        return value
+
     @model_validator(mode="before")
     @classmethod
     def _name_the_sample(cls, data: Any) -> Any:
@@ -97,8 +113,19 @@ class Reason(StrEnum):
     QUERY = "query"
 
 
+class Trigger(StrEnum):
+    """What made a round due."""
+
+    COUNT = "count"
+    TIME = "time"
+    DEMAND = "demand"
+    QUERY = "query"
+
+
 class Selected(Event):
     """One chosen sample: worth a person's time, and how that was decided.
+
+    An empty record (tombstone) under its key recalls it: nobody labelled it in time.
 
     >>> chosen = Selected(sample_id="a", uri="file:///a.png", partition=0, round=3, round_size=8, rank=0,
     ...     score=0.9, strategy="margin", reason=Reason.STRATEGY, position=417, seed=0)
@@ -126,7 +153,15 @@ class Selected(Event):
     probabilities: dict[str, Probability] = Field(
         default_factory=dict, description="The likeliest classes, at most ten."
     )
-    position: int = Field(ge=0, description="Offset in `scores` after which the round was held.")
+    position: int = Field(ge=0, description="Offset in `scores` of the record at which the round was held.")
+    seen: int = Field(
+        default=0, ge=0, description="Samples of the partition before the round: its exact place."
+    )
+    event_time: float = Field(
+        default=0.0, description="Newest event time of the partition when the round was held, seconds."
+    )
+    trigger: Trigger = Trigger.COUNT
+    query_id: str | None = Field(default=None, description="The query that asked for it, where one did.")
     seed: int
     selected_at: float = Field(default_factory=time.time, description="Seconds since the epoch, UTC.")
     metadata: dict[str, str] = Field(default_factory=dict)
@@ -288,6 +323,9 @@ class ModelVersion(Event):
     parent: str | None = None
     trainer: str | None = None
     trained_on: int = Field(default=0, ge=0, description="Labels in the training slice.")
+    learned_from: dict[str, int] = Field(
+        default_factory=dict, description="Labels of each class in the training slice."
+    )
     pool_size: int = Field(default=0, ge=0, description="Usable labels in L, all slices.")
     metrics: dict[str, float] = Field(default_factory=dict)
     seconds: float = Field(default=0.0, ge=0.0, description="Wall time of the training run.")
@@ -303,26 +341,3 @@ class ModelVersion(Event):
     def key(self) -> bytes:
         """Line and version."""
         return f"{self.line}/{self.version}".encode()
-
-
-class Query(Event):
-    """A request from outside: choose this many now.
-
-    >>> Query(query_id="q1", budget=100).key
-    b'q1'
-    """
-
-    topic: ClassVar[str] = "queries"
-
-    query_id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
-    budget: int = Field(ge=1)
-    strategy: str | None = None
-    asked_at: float = Field(default_factory=time.time, description="Seconds since the epoch, UTC.")
-
-    @property
-    def key(self) -> bytes:
-        """The query id."""
-        return self.query_id.encode()
-
-
-EVENTS: tuple[type[Event], ...] = (DataUri, Selected, Label, TrainingLabel, ModelVersion, Query)

@@ -17,6 +17,7 @@ def check(settings: Settings) -> Specs:
     for setting, said in (
         ("name", {"name": strategy.name, **strategy.parameters}),
         ("cold_start", strategy.cold_start),
+        *((f"shadow[{number}]", said) for number, said in enumerate(strategy.shadow)),
     ):
         try:
             reads = strategy_of(said).reads

@@ -31,7 +31,9 @@ def _kept(milliseconds: int, size: int | None = None) -> dict[str, str]:
 
 _COMPACT = {"cleanup.policy": "compact", "retention.ms": FOR_EVER}
 _LABELS = {"cleanup.policy": "delete", "retention.ms": FOR_EVER}
-_SELECTED = {"cleanup.policy": "compact,delete", "retention.ms": str(90 * DAY)}
+# What was chosen is what the budget has spent, and is never asked again: kept for ever. A recalled choice
+# still counts in the rates of a day, so nothing is compacted away earlier.
+_SELECTED = _COMPACT | {"min.compaction.lag.ms": str(7 * DAY)}
 # Whole record batches are written everywhere, so every topic takes the largest one; a dead letter is
 # as large as what died, and its headers.
 _LARGE = {"max.message.bytes": str(8 << 20)}
@@ -43,10 +45,15 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec("scores", parallel=True, configs=_kept(7 * DAY) | _LARGE),
     TopicSpec("shadow", parallel=True, configs=_kept(7 * DAY, GIB) | _LARGE),
     TopicSpec("selected", parallel=True, configs=_SELECTED | _LARGE),
+    TopicSpec("shadow-selected", parallel=True, configs=_kept(7 * DAY) | _LARGE),
     TopicSpec("labels", parallel=True, configs=_LABELS | _LARGE),
     TopicSpec("labelled", parallel=True, configs=_COMPACT | _LARGE),
     TopicSpec("models", parallel=False, configs=_COMPACT | _LARGE),
     TopicSpec("queries", parallel=False, configs=_kept(DAY) | _LARGE),
+    TopicSpec("offers", parallel=False, configs=_kept(DAY) | _LARGE),
+    TopicSpec("budget", parallel=False, configs=_COMPACT | _LARGE),
+    TopicSpec("drift", parallel=True, configs=_kept(30 * DAY) | _LARGE),
+    TopicSpec("rereads", parallel=True, configs=_kept(DAY) | _LARGE),
     TopicSpec("dead-letters", parallel=True, configs=_kept(30 * DAY) | _LARGER),
 )
 

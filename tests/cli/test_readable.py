@@ -8,13 +8,18 @@ import pytest
 from siftstream.cli.readable import lines_of
 from siftstream.schemas import (
     DataUri,
+    Drift,
     Features,
     Label,
     ModelVersion,
+    Offer,
     Query,
+    Reread,
     Scores,
     Selected,
     Shadow,
+    ShadowRound,
+    Share,
     TrainingLabel,
 )
 from siftstream.schemas.errors import TransformError
@@ -45,6 +50,32 @@ VALUES = {
         line="main", version="v2", classes=("a",), status="failed", reason="no memory"
     ).encode(),
     "queries": Query(query_id="one", budget=5).encode(),
+    "offers": Offer(
+        query_id="one",
+        partition=2,
+        free=9,
+        seen=40,
+        position=7,
+        keys=(5, 9),
+        scores=(0.9, 0.4),
+        strategy="margin",
+        comparable=True,
+    ).encode(),
+    "budget": Share(account="total", partition=2, epoch=3, given={0: 5}, wants=4).encode(),
+    "drift": Drift(
+        partition=2,
+        seen=4000,
+        position=31,
+        statistic="confidence",
+        detector="adwin",
+        model_version="v3",
+        before=0.93,
+        after=0.71,
+    ).encode(),
+    "shadow-selected": ShadowRound(
+        partition=2, round=3, seen=4000, strategy="badge", sample_ids=("a", "b"), overlap=0.5
+    ).encode(),
+    "rereads": Reread(partition=2, version="v9", encoder="ab", first=100, end=250).encode(),
 }
 SAID = {
     "data-uris": "one  file:///1.png  camera=3",
@@ -55,6 +86,11 @@ SAID = {
     "labels": "one  skip  by ann",
     "labelled": "one  cat  train  by ann  file:///1.png",
     "models": "main/v2  failed  0 labels  no memory",
+    "offers": "one  partition 2: 2 of 9 free by margin",
+    "budget": "total  partition 2  5 to 0  wants 4",
+    "drift": "partition 2  confidence 0.93 -> 0.71  since v3 (adwin)",
+    "shadow-selected": "partition 2 round 3  badge: 2 samples, 50% really chosen",
+    "rereads": "partition 2  features 100 to 250 by v9",
     "queries": "one  5 samples  by the configured strategy",
 }
 

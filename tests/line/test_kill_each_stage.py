@@ -10,12 +10,10 @@ import pytest
 from kafka import KafkaProducer
 from PIL import Image
 
-from siftstream.agents.select.rounds import Rounds
-from siftstream.agents.select.settings import SelectSettings
-from siftstream.agents.select.window import Window
 from siftstream.schemas import DataUri, Label, Scores, Selected, TrainingLabel
 from siftstream.schemas.errors import SchemaError
 from siftstream.streams.partition import partition_of
+from tests.agents.select.lives import World
 from tests.line.workers import STAGES, Line, closing, wait_for
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
@@ -161,26 +159,17 @@ def _selected(line: Line) -> dict[int, list[tuple[str, int, int]]]:
 
 def _undisturbed(line: Line) -> dict[int, list[tuple[str, int, int]]]:
     """What a select that was never killed makes of the same `scores`."""
-    settings = SelectSettings.model_validate(SELECT)
-    rounds = Rounds(settings, CLASSES, line.partitions, "spare")
-    windows: dict[int, Window] = {}
-    made: dict[int, list[tuple[str, int, int]]] = defaultdict(list)
+    world = World(SELECT, line.partitions, classes=CLASSES)
     for record in line.records("scores"):
         try:
-            batch = Scores.decode(record.value)
+            world.feed(record.partition, Scores.decode(record.value))
         except SchemaError:
             continue
-        window = windows.setdefault(record.partition, Window(settings.window.size))
-        taken, row = {name for name, _, _ in made[record.partition]}, 0
-        while row < len(batch):
-            row = window.append(record.offset, batch, taken, start=row, at_most=rounds.until_due(window))
-            done = max((number for _, number, _ in made[record.partition]), default=-1)
-            number = rounds.due(window, done)
-            if number is not None:
-                picks = rounds.hold(window, partition=record.partition, number=number, spent=len(taken))
-                made[record.partition] += [(one.sample_id, one.round, one.rank) for one in picks]
-                taken |= {one.sample_id for one in picks}
-    return dict(made)
+    return {
+        p: [(name, one.round, one.rank) for name, one in log.selected if one is not None]
+        for p, log in enumerate(world.logs)
+        if log.selected
+    }
 
 
 def _resolved(line: Line) -> dict[str, str]:

@@ -12,6 +12,9 @@ from typing import Any
 import yaml
 from kafka import KafkaConsumer, TopicPartition
 
+from siftstream.settings import load_settings
+from siftstream.streams.status import StatusReader
+
 STAGES = ("fetch", "infer", "select", "consensus", "retrain")
 
 
@@ -67,15 +70,26 @@ class Line:
         """What a worker wrote."""
         return (self.folder / f"{name}.log").read_text()
 
+    def wait_through(self, stage: str, seconds: float) -> None:
+        """Wait until a stage's group has worked on all that there is."""
+        settings = load_settings(self.config)
+        with StatusReader(settings.kafka, settings.pipeline) as reader:
+
+            def is_through() -> bool:
+                group = reader.read().group(stage)
+                return group is not None and group.done > 0 and group.lag == 0
+
+            wait_for(is_through, seconds, f"{stage} at the end of its topic")
+
     def topic(self, name: str) -> str:
         """The topic's name on the cluster."""
         return f"{self.prefix}.{name}"
 
-    def records(self, topic: str) -> list[Any]:
+    def records(self, topic: str, partitions: int | None = None) -> list[Any]:
         """All records of a topic as it stands now, by plain kafka-python."""
         consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, enable_auto_commit=False)
         try:
-            places = [TopicPartition(self.topic(topic), p) for p in range(self.partitions)]
+            places = [TopicPartition(self.topic(topic), p) for p in range(partitions or self.partitions)]
             consumer.assign(places)
             consumer.seek_to_beginning(*places)
             ends = consumer.end_offsets(places)

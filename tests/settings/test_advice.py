@@ -55,7 +55,7 @@ def test_every_advice_loads_and_its_strategies_can_be_made() -> None:
     for section in sections.values():
         select = SelectSettings.model_validate({"strategy": section})
         check(Settings(select=select))
-        Rounds(select, ("a", "b"), 4, "untrained")
+        Rounds(select, ("a", "b"), "untrained")
 
 
 def test_no_advice_names_what_loses_while_the_model_is_young() -> None:

@@ -27,19 +27,18 @@ def test_what_a_sample_travels_through_has_equally_many_partitions(topic: str) -
     assert partitions_of(topic, PipelineSettings(partitions=12)) == 12
 
 
-@pytest.mark.parametrize("topic", ["models", "queries"])
+@pytest.mark.parametrize("topic", ["models", "queries", "offers", "budget"])
 def test_what_everybody_reads_whole_has_one(topic: str) -> None:
     assert partitions_of(topic, PipelineSettings(partitions=12)) == 1
 
 
 @pytest.mark.parametrize(
     ("topic", "cleanup"),
-    [("labels", "delete"), ("labelled", "compact"), ("models", "compact"), ("selected", "compact,delete")],
+    [("labels", "delete"), ("labelled", "compact"), ("models", "compact"), ("selected", "compact")],
 )
 def test_what_may_not_be_lost_is_kept(topic: str, cleanup: str) -> None:
     assert SPECS[topic].configs["cleanup.policy"] == cleanup
-    if topic != "selected":
-        assert SPECS[topic].configs["retention.ms"] == "-1"
+    assert SPECS[topic].configs["retention.ms"] == "-1"
 
 
 @pytest.mark.parametrize("spec", TOPICS, ids=lambda spec: spec.name)

@@ -73,7 +73,7 @@ async def test_only_the_partitions_asked_for_are_read(broker: str, topic_prefix:
 async def test_following_tells_of_each_change(broker: str, topic_prefix: str) -> None:
     folded, changed = Folded(), asyncio.Event()
     async with view(broker, topic_prefix, folded) as labelled:
-        following = asyncio.ensure_future(labelled.follow(changed.set, every=0.02))
+        following = asyncio.ensure_future(labelled.follow(changed.set))
         try:
             for value in (b"first", b"second"):
                 changed.clear()

@@ -20,6 +20,8 @@ def attach(app: StageApp, ballots: Ballots) -> None:
     origins: dict[str, Origin] = {}
 
     def remember_origin(record: Record) -> None:
+        if record.value is None:  # recalled: a label that comes late is good all the same
+            return
         chosen = Selected.decode(record.value)
         origins[chosen.sample_id] = Origin.of(chosen)
 

@@ -23,6 +23,7 @@ class Part:
     record: Record
     features: Features  # what the record holds
     start: int  # the row of its first sample in the device batch
+    again: bool = False  # scored anew on request
 
     def work(self, kind: type[Scores] = Scores) -> Work:
         """Return the scores as records of that kind's topic, on the same partition, and the dead letters.
@@ -66,6 +67,8 @@ class Part:
             model_version=said.model.version,
             encoder=said.model.encoder.sha256,
             line=self.line,
+            source=self.record.offset,
+            again=self.again,
         )
 
     def _alone(self, row: int) -> Record:

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from logging import getLogger
@@ -139,8 +140,10 @@ class Course:
         )
         figures = {"temperature": report.temperature, "onnx_difference": report.onnx_difference,
                    "train_seconds": report.seconds, "train_peak_mb": report.peak_mb}  # fmt: skip
+        learned: list[int] = job.targets[job.where(Slice.TRAIN)].tolist()
         return {
             "status": verdict.status, "reason": verdict.reason, "trained_on": report.trained_on,
+            "learned_from": dict(Counter(self._classes[number] for number in learned)),
             "metrics": {**verdict.metrics, **figures},
             "encoder": self._store.put(onnx, ".onnx"), "head": self._store.put(head, ".safetensors"),
             "inputs": encoder.inputs, "passes": passes.count if passes is not None else 1,

@@ -1,9 +1,14 @@
 """L, the labelled pool: one resolved label a sample, as `labelled` tells it."""
 
 import asyncio
+from collections.abc import Callable
 
 from siftstream.schemas import Slice, TrainingLabel
 from siftstream.streams.record import Record
+
+
+def _never() -> None:
+    """Nothing is urgent."""
 
 
 class Pool:
@@ -33,11 +38,22 @@ class Pool:
         """All usable labels, in the order of their ids: the same pool is the same training set."""
         return [self._labels[key] for key in sorted(self._labels)]
 
-    async def reaches(self, usable: int, training: int) -> None:
-        """Wait until there are `usable` labels, `training` of them in the training slice."""
-        while len(self) < usable or self._training() < training:
+    async def reaches(self, usable: int, training: int, in_haste: Callable[[], int | None] = _never) -> None:
+        """Wait until there are `usable` labels, `training` of them in the training slice.
+
+        Where `in_haste` gives a number, so many usable ones do; it is asked at each change and `nudge`.
+        """
+        while not self._reached(usable, training, in_haste()):
             self._grown.clear()
             await self._grown.wait()
+
+    def nudge(self) -> None:
+        """Let who waits ask again: something beside the labels changed."""
+        self._grown.set()
+
+    def _reached(self, usable: int, training: int, hasty: int | None) -> bool:
+        wanted = usable if hasty is None else min(usable, hasty)
+        return len(self) >= wanted and self._training() >= training
 
     def _training(self) -> int:
         return sum(label.slice is Slice.TRAIN for label in self._labels.values())

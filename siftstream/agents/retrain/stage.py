@@ -6,9 +6,10 @@ from typing import Any
 from siftstream.agents.retrain.course import Course
 from siftstream.agents.retrain.pool import Pool
 from siftstream.agents.retrain.settings import RetrainSettings
+from siftstream.agents.retrain.urgency import Urgency
 from siftstream.agents.versions import Versions
 from siftstream.models.settings import ModelSettings
-from siftstream.schemas import ModelVersion, TrainingLabel
+from siftstream.schemas import Drift, ModelVersion, TrainingLabel
 from siftstream.schemas.errors import BadRecord
 from siftstream.streams.app import StageApp
 from siftstream.streams.record import Outgoing, Record
@@ -30,14 +31,28 @@ def attach(
         """As soon as this trainer is free and L has grown enough: learn, judge, publish."""
         mine = [v for v in versions.all.values() if v.trainer == replica]
         number, learned_from = len(mine), max((v.pool_size for v in mine), default=0)
+        urgency = Urgency(max((v.created_at for v in mine), default=0.0), pool.__len__)
+        if settings.on_drift:
+            follow_drift(urgency)
         while True:
-            await pool.reaches(learned_from + settings.min_new_labels, settings.min_labels)
+            enough = learned_from + settings.min_new_labels
+            await pool.reaches(enough, settings.min_labels, urgency.wants)
+            urgency.answered()
             labels = pool.labels()
             name, learned_from = f"{replica}-{number + 1:04d}", len(labels)
             await versions.catch_up()
             version = await course.run(name, labels, versions.live)
             await publish(version.model_copy(update={"trainer": replica}))
             number += 1
+
+    def follow_drift(urgency: Urgency) -> None:
+        drifts = View(app.kafka, app.pipeline, Drift.topic, urgency.fold)
+
+        async def follow() -> None:
+            await drifts.follow(pool.nudge)
+
+        app.add_future(follow())
+        app.close_at_stop(drifts.stop)
 
     async def publish(version: ModelVersion) -> None:
         log.info("model %s is %s: %s", version.version, version.status, version.reason)

@@ -1,15 +1,14 @@
 """What a strategy sees of a partition's window: the free rows, and what is known beside them."""
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from siftstream.agents.select.chosen import Held
-from siftstream.agents.select.window import Window
+from siftstream.agents.select.window.window import Window
 from siftstream.models.head import Head
 from siftstream.schemas import Reason
 from siftstream.strategies import Labelled, LinearHead, Need, Past, Progress, Strategy
@@ -24,13 +23,16 @@ class Known:
     """What select knows beside the window when a round is held.
 
     `labels`: class numbers of labelled samples by id; `rounds`: the rounds held before, by number;
-    `accuracies`: of model versions by name; `live`: the version that is live and its head.
+    `accuracies`: of model versions by name; `live`: the version that is live and its head; `learned`: labels
+    of each class that it learned from; `classes`: their names.
     """
 
     labels: Mapping[str, int] = field(default_factory=dict)
     rounds: Mapping[int, Held] = field(default_factory=dict)
     accuracies: Mapping[str, float] = field(default_factory=dict)
     live: tuple[str, Head] | None = None
+    learned: Mapping[str, int] = field(default_factory=dict)
+    classes: Sequence[str] = ()
 
 
 def comparable(strategy: Strategy, window: Window, slots: Slots, size: int) -> Slots:
@@ -41,10 +43,13 @@ def comparable(strategy: Strategy, window: Window, slots: Slots, size: int) -> S
     """
     if not strategy.needs_embeddings or not len(slots):
         return slots
-    mine = [s for s in slots.tolist() if window.is_main(window.lines[s])] or slots.tolist()
-    rows = Counter(window.encoders[s] for s in reversed(mine))  # counted from the newest on
-    ample = (encoder for encoder, count in rows.items() if count >= AMPLE * size)
-    return _of_encoder(window, slots, next(ample, rows.most_common(1)[0][0]))
+    main = window.is_mains(slots)
+    codes = window.encoder_codes[slots[main] if main.any() else slots]
+    counts, last = np.bincount(codes), np.full(codes.max() + 1, -1)
+    last[codes] = np.arange(len(codes))  # the last one of each stands
+    ample = np.flatnonzero(counts >= AMPLE * size)
+    code = ample[last[ample].argmax()] if len(ample) else np.lexsort((last, counts))[-1]
+    return slots[window.encoder_codes[slots] == code]
 
 
 def seen_by(
@@ -60,12 +65,12 @@ def seen_by(
     if strategy.needs_embeddings:
         newest = window.newest(slots)
         embeddings = window.embeddings
-        covered = _of_encoder(window, window.taken(), window.encoders[newest])
+        covered = _of_encoder(window, window.taken(), newest)
         labelled = _labelled(window, covered, known.labels)
         head = _head(window, newest, known)
     return Candidates(
         window.probs, embeddings, embeddings[covered], keys_B=window.keys, rows=slots,
-        metadata=window.metadata if Need.METADATA in reads else None,
+        metadata=_Metadata(window, slots) if Need.METADATA in reads else None,
         columns=_columns(window, slots) if Need.COLUMNS in reads else None,
         labelled=labelled, head=head,
         progress=_progress(reason, known, partition),
@@ -100,20 +105,21 @@ def _progress(reason: Reason, known: Known, partition: int) -> Progress:
     return Progress(len(past), partition, past)
 
 
-def _of_encoder(window: Window, slots: Slots, encoder: str) -> Slots:
-    return np.array([s for s in slots.tolist() if window.encoders[s] == encoder], np.int64)
+def _of_encoder(window: Window, slots: Slots, like: int) -> Slots:
+    return slots[window.encoder_codes[slots] == window.encoder_codes[like]]
 
 
 def _labelled(window: Window, taken: Slots, labels: Mapping[str, int]) -> Labelled | None:
-    slots = [s for s in taken.tolist() if window.ids[s] in labels]
-    if not slots:
+    known = [labels.get(name, -1) for name in window.ids_of(taken)] if labels else []
+    slots = taken[[number >= 0 for number in known]] if known else taken[:0]
+    if not len(slots):
         return None
-    classes = np.array([labels[window.ids[s]] for s in slots], np.int64)
+    classes = np.array([number for number in known if number >= 0], np.int64)
     return Labelled(window.embeddings[slots], classes, window.probs[slots].mean(axis=1))
 
 
 def _head(window: Window, newest: int, known: Known) -> LinearHead | None:
-    if known.live is None or known.live[0] != window.versions[newest]:
+    if known.live is None or known.live[0] != window.version_of(newest):
         return None
     head = known.live[1]
     temperature = np.float32(head.temperature)
@@ -126,11 +132,31 @@ def _columns(window: Window, slots: Slots) -> dict[str, NDArray[np.float64]]:
     Where a row has no such number the column has nan.
     """
     columns: dict[str, NDArray[np.float64]] = {}
-    for slot in slots.tolist():
-        for name, said in window.metadata[slot].items():
+    for slot, said_of in zip(slots.tolist(), window.metadatas_of(slots), strict=True):
+        for name, said in said_of.items():
             try:
                 number = float(said)
             except ValueError:
                 continue
             columns.setdefault(name, np.full(window.capacity, np.nan))[slot] = number
     return columns
+
+
+class _Metadata(Sequence[Mapping[str, str]]):
+    """The metadata of some rows, as a sequence over the whole ring."""
+
+    def __init__(self, window: Window, slots: Slots) -> None:
+        self._size = window.capacity
+        self._of = dict(zip(slots.tolist(), window.metadatas_of(slots), strict=True))
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, index: int) -> Mapping[str, str]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Mapping[str, str]]: ...
+    def __getitem__(self, index: int | slice) -> Mapping[str, str] | Sequence[Mapping[str, str]]:
+        if isinstance(index, slice):
+            return [self._of.get(slot, {}) for slot in range(*index.indices(self._size))]
+        return self._of.get(index, {})

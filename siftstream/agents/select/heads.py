@@ -1,10 +1,10 @@
 """The newest head, so that windows can be rescored in place where the encoder is the same."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from logging import getLogger
 
-from siftstream.agents.select.window import Window
+from siftstream.agents.select.window.window import Window
 from siftstream.agents.versions import Versions
 from siftstream.models.artifacts import ArtifactStore
 from siftstream.models.head import Head
@@ -39,6 +39,21 @@ class LiveHead:
     def head(self) -> tuple[str, Head] | None:
         """The live version and its head, once loaded."""
         return self._head and (self._head[0].version, self._head[1])
+
+    @property
+    def told(self) -> ModelVersion | None:
+        """The live version, whose head may not be loaded yet."""
+        return self._versions.live
+
+    @property
+    def version(self) -> str:
+        """The live version's name; empty where there is none."""
+        return "" if self.told is None else self.told.version
+
+    @property
+    def learned(self) -> Mapping[str, int]:
+        """Labels of each class that the live version learned from."""
+        return {} if self.told is None else self.told.learned_from
 
     @property
     def accuracies(self) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""A set of sample ids that only grows, in about eight bytes an id."""
+"""A set of sample ids that mostly grows, in about eight bytes an id."""
 
 from array import array
 from bisect import bisect_left
@@ -20,34 +20,53 @@ class Ids:
     ...     ids.add(f"sample-{number % 3000}")
     >>> len(ids), "sample-2999" in ids, "sample-3000" in ids
     (3000, True, False)
+    >>> ids.discard("sample-7")
+    >>> len(ids), "sample-7" in ids
+    (2999, False)
     """
 
     def __init__(self) -> None:
         self._sorted = array("q")
         self._recent: set[int] = set()
+        self._gone: set[int] = set()  # of the sorted ones
 
     def __len__(self) -> int:
-        return len(self._sorted) + len(self._recent)
+        return len(self._sorted) + len(self._recent) - len(self._gone)
 
     def __contains__(self, name: object) -> bool:
         key = hash(name)
-        if key in self._recent:
-            return True
-        place = bisect_left(self._sorted, key)
-        return place < len(self._sorted) and self._sorted[place] == key
+        return key in self._recent or (self._is_sorted(key) and key not in self._gone)
 
     def add(self, name: str) -> None:
         """Note an id."""
-        if name in self:
+        key = hash(name)
+        if self._is_sorted(key):
+            self._gone.discard(key)
             return
-        self._recent.add(hash(name))
-        if len(self._recent) > max(RECENT, len(self._sorted) // 8):
-            self._merge()
+        self._recent.add(key)
+        self._merge_if_many()
 
-    def _merge(self) -> None:
-        together = np.concatenate(
-            [np.frombuffer(self._sorted, np.int64), np.fromiter(self._recent, np.int64, len(self._recent))]
-        )
+    def discard(self, name: str) -> None:
+        """Forget an id, if it is there."""
+        key = hash(name)
+        if key in self._recent:
+            self._recent.discard(key)
+        elif self._is_sorted(key):
+            self._gone.add(key)
+            self._merge_if_many()
+
+    def _is_sorted(self, key: int) -> bool:
+        place = bisect_left(self._sorted, key)
+        return place < len(self._sorted) and self._sorted[place] == key
+
+    def _merge_if_many(self) -> None:
+        if len(self._recent) + len(self._gone) <= max(RECENT, len(self._sorted) // 8):
+            return
+        old = np.frombuffer(self._sorted, np.int64)
+        if self._gone:
+            old = old[~np.isin(old, np.fromiter(self._gone, np.int64, len(self._gone)))]
+        together = np.concatenate([old, np.fromiter(self._recent, np.int64, len(self._recent))])
         together.sort(kind="stable")  # the first part is in order already
         self._sorted = array("q", together.tobytes())
         self._recent.clear()
+        self._gone.clear()

@@ -1,51 +1,75 @@
-"""What the select stage may be told: window, trigger, budget, strategy, audit."""
+"""What the select stage may be told: window, trigger, budget, strategy, audit, recall, drift."""
 
-from typing import Any
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from siftstream.agents.select.budget.settings import BudgetSettings
+from siftstream.agents.select.drift.settings import DriftSettings
 
 _STRICT = ConfigDict(extra="forbid")
+Clock = Literal["event", "processing"]
 
 
 class WindowSettings(BaseModel):
-    """The sliding window of one partition."""
+    """The sliding window of one partition; both limits hold."""
 
     model_config = _STRICT
 
     size: int = Field(
         default=10_000, ge=1, le=10_000_000, description="Samples kept a partition: the last ones seen."
     )
+    seconds: float | None = Field(
+        default=None,
+        gt=0,
+        description="Seconds of event time kept, back from the partition's newest sample; none: no limit."
+        " Samples that come later than that are counted and left out.",
+    )
 
 
 class TriggerSettings(BaseModel):
-    """When a round is held."""
+    """When a round is held; each that is set does so by itself. See also `outstanding` and queries."""
 
     model_config = _STRICT
 
-    every: int = Field(default=1_000, ge=1, description="New samples a partition between two rounds.")
+    every: int | None = Field(
+        default=1_000, ge=1, description="New samples a partition between two rounds; none: not by count."
+    )
+    seconds: float | None = Field(
+        default=None, gt=0, description="Seconds between two rounds; none: not by time."
+    )
+    clock: Clock = Field(
+        default="event",
+        description="What `seconds` go by: 'event' time of the samples, so that the same log gives the same"
+        " rounds, or 'processing' time, so that rounds come while no samples do.",
+    )
 
 
-class BudgetSettings(BaseModel):
-    """How many labels may be asked for; all limits hold at once."""
+class OutstandingSettings(BaseModel):
+    """The annotators' queue, over all partitions: samples that were chosen and not answered yet."""
 
     model_config = _STRICT
 
-    per_round: int = Field(
-        default=20, ge=1, le=1_000, description="Samples chosen a round and partition, audit included."
+    low: int | None = Field(
+        default=None,
+        ge=1,
+        description="A round refills the queue when it falls under this; none: it does not.",
     )
-    total: int | None = Field(
-        default=None, ge=0, description="Samples chosen in all, over all partitions; none: no limit."
+    high: int | None = Field(
+        default=None, ge=1, description="No more are handed out while so many wait; none: no limit."
+    )
+    ttl: float | None = Field(
+        default=None,
+        gt=0,
+        description="Seconds after which a sample that nobody answered is recalled and may be chosen again;"
+        " none: it waits for ever.",
     )
 
-    def share(self, partition: int, partitions: int) -> int | None:
-        """The part of the total that is this partition's; the shares sum to the total.
-
-        >>> [BudgetSettings(total=10).share(p, 4) for p in range(4)]
-        [3, 3, 2, 2]
-        """
-        if self.total is None:
-            return None
-        return self.total // partitions + (partition < self.total % partitions)
+    @model_validator(mode="after")
+    def _low_needs_high(self) -> Self:
+        if self.low is not None and (self.high is None or self.high < self.low):
+            raise ValueError("low needs a high that is at least as large: what the queue is refilled to")
+        return self
 
 
 class StrategySettings(BaseModel):
@@ -61,6 +85,15 @@ class StrategySettings(BaseModel):
         default="typiclust",
         description="Strategy until a trained model scores the window, and where the other lacks something:"
         " a name, or a mapping of `name` and parameters.",
+    )
+    min_per_class: int = Field(
+        default=0,
+        ge=0,
+        description="Labels of each class that the live model must have learned from to end the cold start.",
+    )
+    shadow: tuple[str | dict[str, Any], ...] = Field(
+        default=(),
+        description="Strategies that only record what they would have chosen, in topic `shadow-selected`.",
     )
 
 
@@ -82,8 +115,15 @@ class SelectSettings(BaseModel):
     window: WindowSettings = WindowSettings()
     trigger: TriggerSettings = TriggerSettings()
     budget: BudgetSettings = BudgetSettings()
+    outstanding: OutstandingSettings = OutstandingSettings()
     strategy: StrategySettings = StrategySettings()
     audit: AuditSettings = AuditSettings()
+    drift: DriftSettings = DriftSettings()
+    rescore: Literal["age", "reinfer"] = Field(
+        default="age",
+        description="What happens to a window when a model with another encoder goes live: rows 'age' out,"
+        " or infer reads their features again and they are replaced.",
+    )
     seed: int = Field(
         default=0, ge=0, description="Seed of every random choice; rounds are deterministic in it."
     )

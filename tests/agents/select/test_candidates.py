@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from siftstream.agents.select.candidates import Known, comparable, seen_by
-from siftstream.agents.select.chosen import ChosenBefore, Held
+from siftstream.agents.select.chosen import Chosen, Held
 from siftstream.agents.select.labels import Labels
-from siftstream.agents.select.rounds import Rounds
+from siftstream.agents.select.rounds import Place, Rounds
 from siftstream.agents.select.settings import SelectSettings
-from siftstream.agents.select.window import Window
+from siftstream.agents.select.window.window import Window
 from siftstream.models.head import Head
-from siftstream.schemas import Reason, Scores, Selected, Slice, TrainingLabel
+from siftstream.schemas import Reason, Scores, Selected, Slice, TrainingLabel, Trigger
 from siftstream.strategies import Family, Selection, Strategy, get_strategy
 from siftstream.strategies import Window as Candidates
 from siftstream.streams.record import Record
@@ -21,18 +21,27 @@ from siftstream.streams.record import Record
 CLASSES = ["a", "b", "c"]
 
 
-def filled(count: int, *, version: str = "v1", encoder: str = "e", members: int = 2) -> Window:
+PLACE = Place(partition=0, number=0, trigger=Trigger.COUNT, now=0.0)
+
+
+def filled(
+    count: int, *, version: str = "v1", newer: int = 0, members: int = 2, order: list[int] | None = None
+) -> Window:
+    """A full window, the last `newer` rows of which are of another encoder."""
     rng = np.random.default_rng(count)
-    ids = [f"s{n}" for n in range(count)]
+    rows = order or list(range(count))
+    ids = [f"s{n}" for n in rows]
+    metadata = [{"site": f"s{n % 2}", "score": str(n / 4)} if n != 3 else {"site": "s1"} for n in rows]
+    probs = rng.dirichlet(np.ones(3), (count, members)).astype(np.float32)[rows]
+    emb = rng.normal(size=(count, 4)).astype(np.float16)[rows]
     window = Window(count)
-    window.append(
-        0,
-        Scores(
-            ids, ids, np.zeros(count), [{"site": f"s{n % 2}", "score": str(n / 4)} for n in range(count)],
-            rng.dirichlet(np.ones(3), (count, members)).astype(np.float32),
-            rng.normal(size=(count, 4)).astype(np.float16), model_version=version, encoder=encoder,
-        ),
-    )  # fmt: skip
+    for offset, part in enumerate((slice(0, count - newer), slice(count - newer, count))):
+        if ids[part]:
+            batch = Scores(
+                ids[part], ids[part], np.zeros(len(ids[part])), metadata[part], probs[part], emb[part],
+                model_version=version, encoder="new" if offset else "e",
+            )  # fmt: skip
+            window.append(offset, batch)
     return window
 
 
@@ -44,8 +53,7 @@ def held(window: Window, name: str, known: Known | None = None, **parameters: ob
             "strategy": {"name": name, "parameters": parameters, "cold_start": "random"},
         }
     )
-    rounds = Rounds(settings, CLASSES, 1, "spare")
-    return rounds.hold(window, partition=0, number=0, spent=0, known=known or Known())
+    return Rounds(settings, CLASSES, "spare").hold(window, window.candidates(), 3, PLACE, known or Known())[0]
 
 
 def test_a_strategy_reads_the_ring_itself_and_its_free_rows_alone() -> None:
@@ -101,11 +109,11 @@ def test_labels_forget_what_is_taken_back_or_held_out() -> None:
     ]:  # fmt: skip
         told = TrainingLabel(sample_id=name, uri="file:///x", label=label, slice=part)
         labels.fold(Record("labelled", 0, 0, told.key, told.encode()))
-    assert dict(labels.known) == {"x": 1}
+    assert dict(labels.known(0)) == {"x": 1}
 
 
 def test_each_round_is_remembered_by_what_chose_in_it_and_not_by_its_audit() -> None:
-    chosen = ChosenBefore()
+    chosen = Chosen()
     for number, (name, reason) in enumerate(
         [("random", Reason.AUDIT), ("margin", Reason.STRATEGY), ("typiclust", Reason.COLD_START)]
     ):
@@ -113,8 +121,8 @@ def test_each_round_is_remembered_by_what_chose_in_it_and_not_by_its_audit() -> 
             sample_id=f"s{number}", uri="file:///x", partition=3, round=number // 2, round_size=2, rank=0,
             score=0.0, strategy=name, reason=reason, model_version=f"v{number}", position=0, seed=0,
         )  # fmt: skip
-        chosen.note(3, one)
-    assert chosen.of(3).rounds == {
+        chosen.note(one)
+    assert chosen.rounds == {
         0: Held("margin", "v1"),
         1: Held("typiclust", "v2", Reason.COLD_START),
     }
@@ -146,17 +154,16 @@ class Broken(Strategy):
 def test_a_plug_in_that_fails_leaves_the_round_to_another_and_is_told_once(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rounds = Rounds(SelectSettings(), CLASSES, 1, "spare")
-    monkeypatch.setattr(rounds, "_strategy", Broken())
+    rounds = Rounds(SelectSettings(), CLASSES, "spare")
+    monkeypatch.setattr(rounds.picker, "_strategy", Broken())
     window = filled(50)
-    for number in range(2):
-        assert len(rounds.hold(window, partition=0, number=number, spent=0)) == 20
+    for _ in range(2):
+        assert len(rounds.hold(window, window.candidates(), 20, PLACE)[0]) == 20
     assert caplog.text.count("broken failed") == 1
 
 
 def test_metadata_that_is_a_number_is_a_column_and_ranks_by_it_where_a_row_lacks_it() -> None:
     window = filled(5)
-    window.metadata[3] = {"site": "s1"}
     strategy = get_strategy("score_column", column="score")
     seen = seen_by(strategy, window, window.candidates(), Reason.STRATEGY, Known(), partition=0)
     assert set(seen.columns) == {"score"}
@@ -166,26 +173,19 @@ def test_metadata_that_is_a_number_is_a_column_and_ranks_by_it_where_a_row_lacks
 
 
 def test_the_same_samples_in_another_order_of_the_log_give_the_same_choice() -> None:
-    one, other = filled(12), filled(12)
-    order = np.random.default_rng(0).permutation(12)
-    for name in ("probs", "embeddings", "keys"):
-        setattr(other, name, getattr(one, name)[order])
-    other.ids = [one.ids[row] for row in order]
+    order = np.random.default_rng(0).permutation(12).tolist()
     for strategy in ("margin", "k_center", "random"):
-        first, second = held(one, strategy), held(other, strategy)
+        first, second = held(filled(12), strategy), held(filled(12, order=order), strategy)
         assert [pick.sample_id for pick in first] == [pick.sample_id for pick in second]
-        one.state[:] = other.state[:] = 1
 
 
-@pytest.mark.parametrize(("newer", "size", "expected"), [(30, 3, "new"), (29, 3, "old"), (29, 2, "new")])
+@pytest.mark.parametrize(("newer", "size", "expected"), [(30, 3, "new"), (29, 3, "e"), (29, 2, "new")])
 def test_embeddings_are_compared_within_the_newest_encoder_that_has_ample_rows(
     newer: int, size: int, expected: str
 ) -> None:
-    window = filled(100, encoder="old")
-    for slot in range(100 - newer, 100):
-        window.encoders[slot] = "new"
+    window = filled(100, newer=newer)
     slots = comparable(get_strategy("k_center"), window, window.candidates(), size)
-    assert {window.encoders[slot] for slot in slots} == {expected}
+    assert {window.encoder_of(slot) for slot in slots} == {expected}
     assert len(comparable(get_strategy("margin"), window, window.candidates(), size)) == 100
 
 
@@ -196,3 +196,46 @@ def test_a_schedule_begins_when_the_cold_start_is_over() -> None:
         rounds = cold | {9 + n: Held("margin", "v1") for n in range(held_before)}
         made = held(filled(9), "schedule", Known(rounds=rounds), steps=steps)
         assert {one.strategy for one in made} == {expected}
+
+
+def test_metadata_is_given_of_the_rows_that_may_be_chosen() -> None:
+    window = filled(6)
+    slots = np.array([1, 4])
+    strategy = get_strategy("stratified_by_metadata", key="site")
+    seen = seen_by(strategy, window, slots, Reason.STRATEGY, Known(), partition=0)
+    assert seen.metadata == [{"site": "s1", "score": "0.25"}, {"site": "s0", "score": "1.0"}]
+
+
+def of(ids: str, version: str, line: str, *, encoder: str = "e") -> Scores:
+    return Scores(
+        list(ids), list(ids), np.zeros(len(ids)), [{} for _ in ids],
+        np.full((len(ids), 1, 3), 1 / 3, np.float32), np.ones((len(ids), 4), np.float16),
+        model_version=version, encoder=encoder, line=line,
+    )  # fmt: skip
+
+
+def all_of(strategy: str, *batches: Scores) -> list[Selected]:
+    window = Window(10, line="main")
+    for offset, batch in enumerate(batches):
+        window.append(offset, batch)
+    settings = SelectSettings.model_validate({"audit": {"fraction": 0.0}, "strategy": {"name": strategy}})
+    return Rounds(settings, CLASSES, "spare").hold(window, window.candidates(), 6, PLACE)[0]
+
+
+def test_a_strategy_leaves_rows_alone_that_no_trained_model_scored() -> None:
+    made = all_of("margin", of("abc", "spare", "main"), of("def", "v1", "main"))
+    assert {one.sample_id for one in made} == set("def")
+
+
+def test_a_selection_names_the_line_and_version_that_scored_it() -> None:
+    made = all_of("margin", of("abc", "v1", "main"), of("def", "c1", "challenger"))
+    told = {one.sample_id: (one.model_line, one.model_version) for one in made}
+    assert told["a"] == ("main", "v1")
+    assert told["f"] == ("challenger", "c1")
+
+
+def test_a_canary_that_came_last_neither_ends_the_cold_start_nor_narrows_the_choice() -> None:
+    cold = all_of("margin", of("abcde", "spare", "main"), of("f", "c1", "challenger"))
+    assert {one.reason for one in cold} == {Reason.COLD_START}
+    warm = all_of("k-center", of("abcde", "v1", "main"), of("f", "c1", "challenger", encoder="other"))
+    assert {one.sample_id for one in warm} == set("abcde")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from siftstream.agents.select.heads import LiveHead
-from siftstream.agents.select.window import Window
+from siftstream.agents.select.window.window import Window
 from siftstream.models.head import Head
 from siftstream.schemas import ModelVersion, Scores
 
@@ -41,7 +41,7 @@ def test_rows_keep_their_passes_where_the_new_head_has_passes_too(passes: int, r
     window.append(0, scores("a", "v1", members=6))
     before = window.probs.copy()
     live_head("v2", passes, ["v1", "v2"]).rescore(window)
-    assert (window.versions[0] == "v2") is rescored
+    assert (window.version_of(0) == "v2") is rescored
     assert window.probs.shape == ((4, 1, 3) if rescored else (4, 6, 3))
     assert rescored or (window.probs == before).all()
 

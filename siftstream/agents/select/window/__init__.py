@@ -1,0 +1,1 @@
+"""The window of one partition: its last samples in flat arrays, rebuilt from the log."""

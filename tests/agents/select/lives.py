@@ -1,0 +1,226 @@
+"""Select without Kafka and without a clock: logs, commits, and shelves that live and die."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from siftstream.agents.select.asking.questions import Questions
+from siftstream.agents.select.candidates import Known
+from siftstream.agents.select.ids import Ids
+from siftstream.agents.select.memory import Memory
+from siftstream.agents.select.rounds import Rounds
+from siftstream.agents.select.settings import SelectSettings
+from siftstream.agents.select.shelf import Shelf
+from siftstream.schemas import Offer, Query, Scores, Selected, Share, Trigger
+from siftstream.streams.record import Record
+from tests.agents.select.stream import CLASSES
+
+
+class Died(Exception):
+    """A worker was killed here."""
+
+
+@dataclass
+class Log:
+    """What one partition's topics hold."""
+
+    scores: list[Scores] = field(default_factory=list)
+    selected: list[tuple[str, Selected | None]] = field(default_factory=list)  # none: a recall
+    answered: Ids = field(default_factory=Ids)
+    answers: list[str] = field(default_factory=list)
+    commit: tuple[int, str] = (0, "")
+
+    def standing(self) -> dict[str, Selected]:
+        """What was chosen and not recalled, by id."""
+        found: dict[str, Selected] = {}
+        for name, one in self.selected:
+            if one is None:
+                found.pop(name, None)
+            else:
+                found[name] = one
+        return found
+
+
+class World:
+    """A pipeline's logs, and the shelf of each partition that works on them."""
+
+    def __init__(
+        self, settings: dict[str, Any], partitions: int = 1, classes: Sequence[str] = CLASSES,
+        now: float = 1_000_000.0,
+    ) -> None:  # fmt: skip
+        self.settings = SelectSettings.model_validate(settings)
+        self.rounds = Rounds(self.settings, classes, "spare")
+        self.logs = [Log() for _ in range(partitions)]
+        self.shares: list[Share] = []
+        self.queries: list[Query] = []
+        self.offers: list[Offer] = []
+        self.questions = Questions(partitions)
+        self.shelves: list[Shelf] = []
+        self.now = now
+        self.die_in: int | None = None  # writes until a worker dies: before the write is in the log
+        self.shelves = [self.restored(p) for p in range(partitions)]
+
+    # -- one worker's life
+
+    def restored(self, p: int) -> Shelf:
+        """A new owner of a partition, as far as its commit goes."""
+        log = self.logs[p]
+        offset, metadata = log.commit
+        shelf = Shelf(self.rounds, p, len(self.logs), offset, Memory.decode(metadata))
+        for name, one in log.selected:
+            shelf.learn(name, one)
+        shelf.begin(log.answered, self.questions.owed(p, shelf.chosen.delivered, self.now))
+        for share in self.shares:
+            shelf.budget.hear(share)
+        self.shelves = [*self.shelves[:p], shelf, *self.shelves[p + 1 :]]
+        self.write_shares(shelf.budget.begin())
+        return shelf
+
+    def restart(self, p: int) -> None:
+        """Kill the owner of a partition; the next one begins at the commit."""
+        self.die_in = None
+        self.restored(p)
+        self.run(p)
+
+    def feed(self, p: int, batch: Scores) -> None:
+        """Write a record of scores, and let the shelf work on it."""
+        self.logs[p].scores.append(batch)
+        self.run(p)
+
+    def run(self, p: int) -> None:
+        """Work on all records that the shelf has not seen."""
+        shelf, log = self.shelves[p], self.logs[p]
+        first = max(shelf.window.head + 1, log.commit[0])
+        for offset in range(first, len(log.scores)):
+            batch, row = log.scores[offset], 0
+            while row < len(batch):
+                row = shelf.append(offset, batch, row, self.now)
+                for drift in shelf.look():
+                    self.written(drift)
+                for trigger in shelf.due():
+                    self.hold(p, trigger)
+        self.commit(p)
+
+    def hold(self, p: int, trigger: Trigger) -> int:
+        shelf = self.shelves[p]
+        held = shelf.hold(trigger, self.now, Known(classes=self.rounds.classes))
+        self.choose(p, held.chosen)
+        if held.wanting:
+            self.share(p, held.wanting, idle=False)
+        return len(held.chosen)
+
+    def choose(self, p: int, made: list[Selected]) -> None:
+        if made:
+            self.written(made)
+            self.logs[p].selected += [(one.sample_id, one) for one in made]
+            self.shelves[p].note(made)
+
+    def written(self, what: object) -> None:
+        """Every write may be the last moment of a worker."""
+        del what
+        if self.die_in is not None:
+            self.die_in -= 1
+            if self.die_in < 0:
+                raise Died
+
+    def commit(self, p: int) -> None:
+        if self.shelves[p].ready:
+            offset, memory = self.shelves[p].floor()
+            if offset >= self.logs[p].commit[0]:
+                self.logs[p].commit = (offset, memory.encode())
+
+    def share(self, p: int, wanted: int, *, idle: bool) -> None:
+        shelf = self.shelves[p]
+        self.write_shares(
+            shelf.budget.rows(wanted=wanted, idle=idle, event_time=shelf.event_time, now=self.now)
+        )
+
+    def write_shares(self, rows: list[Share]) -> None:
+        for row in rows:
+            self.written(row)
+            self.shares.append(row)
+            for shelf in self.shelves:
+                shelf.budget.hear(row)
+
+    # -- what comes from outside
+
+    def answer(self, p: int, sample_id: str) -> None:
+        """Somebody labels or skips a sample."""
+        log = self.logs[p]
+        log.answered.add(sample_id)
+        log.answers.append(sample_id)
+        self.shelves[p].answer([sample_id])
+
+    def care(self, p: int, *, idle: bool = False) -> None:
+        """What the stage does when no sample comes."""
+        shelf = self.shelves[p]
+        if not shelf.ready:
+            return
+        names = shelf.overdue(self.now)
+        if names:
+            self.written(names)
+            self.logs[p].selected += [(name, None) for name in names]
+            shelf.recalled(names)
+        for question in self.questions:
+            self.ask(p, question)
+        if shelf.triggers.ticks(self.now):
+            self.hold(p, Trigger.TIME)
+        while shelf.budget.refill() > 0 and self.hold(p, Trigger.DEMAND):
+            pass
+        self.share(p, 0, idle=idle)
+        self.commit(p)
+
+    def ask(self, p: int, question: Any) -> None:
+        shelf, name = self.shelves[p], question.query.query_id
+        if question.ballot.decision is not None:
+            if shelf.desk.has(name):
+                self.choose(p, shelf.deliver(question, self.now))
+                shelf.release(name)
+        elif question.dead(self.now):
+            shelf.release(name)
+        elif not shelf.desk.has(name) and not question.expired(self.now):
+            offer = shelf.offer(question, self.now, Known(classes=self.rounds.classes))
+            self.written(offer)
+            self.offers.append(offer)
+            self.questions.hear_offer(Record("offers", 0, len(self.offers), offer.key, offer.encode()))
+
+    def query(self, budget: int, **more: Any) -> Query:
+        query = Query(query_id=f"q{len(self.queries)}", budget=budget, asked_at=self.now, **more)
+        self.queries.append(query)
+        self.questions.hear_query(Record("queries", 0, len(self.queries), query.key, query.encode()))
+        return query
+
+    # -- what must hold
+
+    def nobody_is_asked_twice(self) -> None:
+        for log in self.logs:
+            asked: set[str] = set()
+            for name, one in log.selected:
+                if one is None:
+                    asked.discard(name)
+                else:
+                    assert name not in asked, f"{name} was asked for twice"
+                    asked.add(name)
+
+    def spent(self, p: int) -> list[Selected]:
+        """What stands of a partition's own rounds; a query has a budget of its own."""
+        return [one for one in self.logs[p].standing().values() if one.query_id is None]
+
+
+def last(log: Log, size: int, seconds: float | None) -> list[str]:
+    """The window as a sentence says it: of the last that came, those not much older than the newest."""
+    rows: list[tuple[str, float]] = []
+    newest = float("-inf")
+
+    def inside() -> list[str]:
+        return [name for name, when in rows if seconds is None or when > newest - seconds]
+
+    for batch in log.scores:
+        for name, when in zip(batch.sample_ids, batch.event_times.tolist(), strict=True):
+            newest = max(newest, when)
+            late = seconds is not None and when <= newest - seconds
+            if not late and name not in inside():
+                rows = [*rows, (name, when)][-size:]
+    return inside()
