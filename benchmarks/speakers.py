@@ -1,6 +1,6 @@
 """One run of the drift trial: digits stream by, speaker after speaker; a window of 300, a label in five.
 
-The head is trained anew by every 20 labels, as the product's trainer is, or after a drift by any label newer than that.
+The head is trained anew by every 20 labels, as the product's trainer is, or after a drift by any newer label.
 """
 
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""The parts of `python -m benchmarks.select`: the stream, one life of a partition, many, the real stage, tables."""
+"""The parts of `python -m benchmarks.select`: stream, one partition, many, the real stage, tables."""

@@ -1,15 +1,16 @@
-"""One partition in a process of its own: `python -m benchmarks.selecting.one FILE WINDOW STRATEGY SAMPLES LIMIT`.
+"""One partition in a process of its own.
 
-FILE holds the pool of rows. The window is filled as after a restart, from encoded records and with what was
-chosen before; then SAMPLES more come through, with their rounds, or as many as come in LIMIT seconds. The
-last line of the output is JSON: wall and CPU seconds of each part, of each round, of the filling; memory.
+`python -m benchmarks.selecting.one FILE WINDOW STRATEGY SAMPLES LIMIT`: FILE holds the pool of rows. The
+window is filled as after a restart, from encoded records and with what was chosen before; then SAMPLES more
+come through, with their rounds, or as many as come in LIMIT seconds. The last line of the output is JSON:
+wall and CPU seconds of each part, of each round, of the filling; memory.
 """
 
 import gc
 import json
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,8 +37,8 @@ class Times:
     """Wall and CPU seconds by part, and of each single round."""
 
     def __init__(self) -> None:
-        self.wall: Counter[str] = Counter()
-        self.cpu: Counter[str] = Counter()
+        self.wall: defaultdict[str, float] = defaultdict(float)
+        self.cpu: defaultdict[str, float] = defaultdict(float)
         self.rounds: list[tuple[float, float]] = []
 
     @contextmanager

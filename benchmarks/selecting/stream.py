@@ -1,4 +1,4 @@
-"""A stream of made-up scored samples as encoded records: new ids without end, numbers of a pool that repeats."""
+"""A stream of made-up scored samples as encoded records: new ids without end, numbers of a pool."""
 
 from collections.abc import Iterator
 from pathlib import Path

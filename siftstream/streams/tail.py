@@ -15,7 +15,7 @@ from siftstream.streams.settings import KafkaSettings
 
 HELD_MS: Final = 500  # a request that finds nothing is held by the broker for so long
 READ_EVERY_S: Final = 0.01  # records are taken at most so often: each taking costs a request for what follows
-DEAF_S: Final = 3.0  # without any answer, and none of them later than `HELD_MS`, something is broken
+DEAF_S: Final = 10.0  # without any answer, and none of them later than `HELD_MS`, something is broken
 
 
 class Run(NamedTuple):

@@ -50,6 +50,7 @@ class Consumer(driver.Consumer):
         self.commit_metadata: dict[TP, tuple[int, str]] = {}
         self.note = ""  # goes with every commit that has no metadata of its own; <= 4096 bytes
         self.skipped = 0
+        self._noted = 0  # progress within messages
         self.scheduler = Coalescing(self.transport.coalesced)
         self._draining = False
 
@@ -91,10 +92,14 @@ class Consumer(driver.Consumer):
         """Return offset and metadata of the group's last commit as the broker has it."""
         return await self._thread.call_thread(self._thread.committed, tp)
 
+    def note_progress(self) -> None:
+        """Note that something was done of a message whose work takes long."""
+        self._noted += 1
+
     @property
     def progress(self) -> int:
-        """How many messages were done since the start."""
-        return self._n_acked
+        """How many messages, and noted parts of long ones, were done since the start."""
+        return self._n_acked + self._noted
 
     def records_wait(self) -> bool:
         """Tell whether any assigned partition has records that were not handed out and done."""

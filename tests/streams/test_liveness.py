@@ -118,3 +118,14 @@ async def test_a_message_that_no_stream_took_yet_waits(safe: Any, log: set[Any])
     del log
     delivered(safe, [1], PLAIN, tracked=False)
     assert safe.records_wait()
+
+
+async def test_parts_of_a_message_that_takes_long_are_progress(safe: Any, log: set[Any]) -> None:
+    del log
+    (message,) = delivered(safe, [1])
+    before = safe.progress
+    safe.note_progress()
+    assert safe.progress == before + 1
+    assert safe.records_wait()
+    message.ack(safe)
+    assert safe.progress == before + 2

@@ -322,3 +322,15 @@ async def test_polls_keep_a_pace_and_a_lone_record_does_not_wait(
     clock[0] += 1.0
     await safe._thread._fetch_records(None, None)
     assert slept == [0.006]
+
+
+async def test_a_forgotten_message_delays_no_rebalance_and_holds_the_commit_until_it_is_done(
+    safe: Any,
+) -> None:
+    first, second = delivered(safe, [0, 1])
+    safe.forget(first)
+    second.ack(safe)
+    assert (set(safe.unacked), committable(safe)) == (set(), {})
+    assert safe.records_wait()
+    first.ack(safe)
+    assert committable(safe) == {PLAIN: 2}

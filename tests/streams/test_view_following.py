@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiokafka.client import AIOKafkaClient
 
+from siftstream.streams import tail
 from siftstream.streams.broker import LocalBroker
 from siftstream.streams.topics import ensure_topics
 from siftstream.streams.view import View
@@ -156,9 +157,10 @@ async def test_what_is_forgotten_while_it_is_followed_is_read_anew_and_whole(
 
 
 async def test_an_outage_is_told_once_and_nothing_is_missed_or_folded_twice(
-    topic_prefix: str, caplog: pytest.LogCaptureFixture
+    topic_prefix: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO, "siftstream")
+    monkeypatch.setattr(tail, "DEAF_S", 2.0)
     folded, values = Folded(), [b"%d" % n for n in range(40)]
     topic = f"{topic_prefix}.labelled"
 

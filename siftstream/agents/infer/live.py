@@ -37,6 +37,8 @@ class LiveModel:
         self._app, self._beside = app, beside
         self._store = ArtifactStore.open(settings.artifacts)
         self._arrived = asyncio.Event()
+        self._settles = asyncio.Event()
+        self._settled: ModelVersion | None = None  # the last version that was deployed or refused
         self._versions = Versions(app, settings.line, lambda _: self._arrived.set())
         first = LoadedModel.spare(specs, self._classes, settings) if beside is None else None
         self.deployment = Deployment(settings.line, first)
@@ -66,6 +68,29 @@ class LiveModel:
         self._versions.follow()
         self._app.add_future(self._swap_as_they_come())
 
+    async def settled(self, within: float) -> bool:
+        """Wait until what the log now says is live is deployed or refused; tell whether it is.
+
+        Args:
+            within: Seconds to wait at most.
+
+        Raises:
+            UnavailableError: the cluster does not answer.
+        """
+        await self._versions.catch_up()
+        try:
+            async with asyncio.timeout(within):
+                while self._versions.live != self._settled:
+                    self._settles.clear()
+                    await self._settles.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _settle(self, version: ModelVersion | None) -> None:
+        self._settled = version
+        self._settles.set()
+
     async def _swap_as_they_come(self) -> None:
         while True:
             await self._arrived.wait()
@@ -73,6 +98,8 @@ class LiveModel:
             live, running = self._versions.live, self.deployment.model
             if live is not None and (running is None or live.version != running.version):
                 await self._swap(live)
+            else:
+                self._settle(live)
 
     async def _swap(self, version: ModelVersion) -> None:
         try:
@@ -82,10 +109,12 @@ class LiveModel:
             log.warning("model %s is not loaded yet: %s", version.version, error)
             await asyncio.sleep(1.0)
             self._arrived.set()
+            return
         except ModelError as error:
             log.error("model %s is refused, %s: %s", version.version, self._stays(), error)
         except Exception:  # one bad version must not end the worker, and every worker after it
             log.exception("model %s is refused, %s", version.version, self._stays())
+        self._settle(version)
 
     def _stays(self) -> str:
         running = self.deployment.model

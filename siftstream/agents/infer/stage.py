@@ -9,6 +9,7 @@ from siftstream.agents.infer.flow import Flow
 from siftstream.agents.infer.live import LiveModel
 from siftstream.agents.infer.model_lines import ModelLines
 from siftstream.agents.infer.report import Report
+from siftstream.agents.infer.rereads import listen
 from siftstream.agents.infer.settings import InferSettings
 from siftstream.models.encoder import Encoder
 from siftstream.schemas import Features
@@ -27,6 +28,7 @@ def attach(app: StageApp, settings: InferSettings, live: LiveModel, metrics: Met
     """Make `app` the infer stage."""
     samples = metrics.counter("samples", "Samples done, by outcome.", label="outcome")
     models = ModelLines(settings, live, metrics)
+    rereading = listen(app, live, settings.batch.min, metrics)
 
     @app.agent(app.source(Features), name="infer")
     async def infer(stream: Any) -> None:
@@ -47,6 +49,7 @@ def attach(app: StageApp, settings: InferSettings, live: LiveModel, metrics: Met
         report.of(live.model)
         metrics.gauge("in_hand", "Samples read from Kafka and not done.", lambda: flow.in_hand)
         models.listen(app, flow.idle)
+        app.add_future(rereading.run(flow.idle))
         async with flow.running():
             async for events in pump(app, stream, at_most=AT_MOST, within=WITHIN):
                 report.of(live.model)

@@ -95,10 +95,12 @@ class Picker:
         """Return what a shadow would have picked.
 
         Raises:
-            StrategyError: it cannot choose from this window.
+            StrategyError: it cannot choose from this window, or no trained model has scored any of it.
         """
         slots = sight.free[self._trained(sight.window, sight.free)]
-        return self._chosen(sight, slots, size, strategy, Reason.STRATEGY) if len(slots) else []
+        if not len(slots):
+            raise StrategyError("no trained model has scored this window yet")
+        return self._chosen(sight, slots, size, strategy, Reason.STRATEGY)
 
     def _by_chance(self, sight: Sight, size: int) -> list[Pick]:
         """Choose the audit slice uniformly; a fractional size is made whole by chance: right on average."""

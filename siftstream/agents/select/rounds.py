@@ -41,6 +41,7 @@ class Rounds:
         self.settings = settings
         self.classes = tuple(classes)
         self.picker = Picker(settings, untrained)
+        self.untrained = untrained
 
     def reads(self, need: Need) -> bool:
         """Whether a strategy of these rounds reads this."""
@@ -110,13 +111,14 @@ class Rounds:
         query_id: str | None,
     ) -> Selected:  # fmt: skip
         slot = pick.slot
+        version = window.version_of(slot)
         return Selected(
             sample_id=window.id_of(slot), uri=window.uri_of(slot), metadata=window.metadata_of(slot),
             partition=place.partition, round=place.number, round_size=size, rank=rank, score=pick.score,
             strategy=pick.strategy, reason=Reason.QUERY if query_id else pick.reason, query_id=query_id,
             inclusion_probability=pick.inclusion_probability,
-            model_version=window.version_of(slot), model_line=window.line_of(slot) or None,
-            prediction=next(iter(said)), probabilities=said,
+            model_version=version, model_line=window.line_of(slot) or None,
+            prediction=next(iter(said)) if version != self.untrained else None, probabilities=said,
             position=window.head, seen=window.seen, event_time=window.watermark,
             trigger=place.trigger, seed=self.settings.seed, selected_at=place.now,
         )  # fmt: skip

@@ -158,14 +158,16 @@ class Shelf:
         """Choose for a round; nothing stands before `note`."""
         free = self.free()
         wanted = min(self._wanted(trigger), len(free))
-        left = self.budget.left(
-            seen=self.window.seen, event_time=self.event_time, now=now, most=self._most
-        )
+        left = self.budget.left(seen=self.window.seen, event_time=self.event_time, now=now, most=self._most)
         size = min(wanted, left)
         if size <= 0:
             return Held(wanting=max(0, wanted))
         place = Place(self.partition, self.chosen.last_round + 1, trigger, now)
-        room = Room(self.budget, self._rounds.classes) if self.budget.has_quotas else None
+        room = (
+            Room(self.budget, self._rounds.classes, self._rounds.untrained)
+            if self.budget.has_quotas
+            else None
+        )
         made, shadows = self._rounds.hold(self.window, free, size, place, known, room)
         return Held(made, shadows, wanted - len(made))
 

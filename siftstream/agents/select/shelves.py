@@ -26,6 +26,7 @@ class Owned:
     shelf: Shelf
     generation: int
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    wanting: int = 0  # samples that the budget kept the last round from choosing
     asked: dict[str, float] = field(default_factory=dict[str, float])  # versions to be scored anew, and when
 
 

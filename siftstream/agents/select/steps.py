@@ -48,8 +48,7 @@ class Steps:
         held = await asyncio.to_thread(shelf.hold, trigger, now, self.known(shelf))
         await self._write(shelf, [*held.chosen, *held.shadows])
         self._noted(shelf, held.chosen)
-        if held.wanting:
-            await self._share(shelf, wanted=held.wanting, idle=False)
+        owned.wanting = held.wanting
         return len(held.chosen)
 
     async def watch(self, owned: Owned) -> None:
@@ -75,7 +74,7 @@ class Steps:
             await self.hold(owned, Trigger.TIME)
         while shelf.budget.refill() > 0 and await self.hold(owned, Trigger.DEMAND):
             pass
-        await self._share(shelf, wanted=0, idle=idle)
+        await self._share(owned, idle=idle)
         if self._rounds.settings.rescore == "reinfer":
             await self._score_again(owned)
 
@@ -109,9 +108,11 @@ class Steps:
         """Whether the partition is where the query wants it: the asker sees what it pushed before."""
         return shelf.read >= question.query.after.get(shelf.partition, -1)
 
-    async def _share(self, shelf: Shelf, *, wanted: int, idle: bool) -> None:
+    async def _share(self, owned: Owned, *, idle: bool) -> None:
+        """Say what this partition wants of the others' budget, and give what it does not need."""
+        shelf = owned.shelf
         rows = shelf.budget.rows(
-            wanted=wanted, idle=idle, event_time=shelf.event_time, now=self._clock()
+            wanted=owned.wanting, idle=idle, event_time=shelf.event_time, now=self._clock()
         )
         await self._shelves.write_shares(shelf.budget, rows)
 
@@ -120,10 +121,11 @@ class Steps:
         live, shelf = self._live.told, owned.shelf
         if live is None or live.encoder is None:
             return
+        if self._clock() - owned.asked.get(live.version, 0.0) < ASK_AGAIN_S:
+            return
+        owned.asked = {live.version: self._clock()}  # looked for: a look costs as much as the window is long
         stale = shelf.window.stale(live.encoder.sha256)
-        asked = owned.asked.get(live.version, 0.0)
-        if stale is not None and self._clock() - asked > ASK_AGAIN_S:
-            owned.asked = {live.version: self._clock()}
+        if stale is not None:
             first, end = stale
             again = Reread(
                 partition=shelf.partition,

@@ -58,6 +58,7 @@ class World:
         self.offers: list[Offer] = []
         self.questions = Questions(partitions)
         self.shelves: list[Shelf] = []
+        self.wanting = [0] * partitions
         self.now = now
         self.die_in: int | None = None  # writes until a worker dies: before the write is in the log
         self.shelves = [self.restored(p) for p in range(partitions)]
@@ -107,8 +108,7 @@ class World:
         shelf = self.shelves[p]
         held = shelf.hold(trigger, self.now, Known(classes=self.rounds.classes))
         self.choose(p, held.chosen)
-        if held.wanting:
-            self.share(p, held.wanting, idle=False)
+        self.wanting[p] = held.wanting
         return len(held.chosen)
 
     def choose(self, p: int, made: list[Selected]) -> None:
@@ -169,7 +169,7 @@ class World:
             self.hold(p, Trigger.TIME)
         while shelf.budget.refill() > 0 and self.hold(p, Trigger.DEMAND):
             pass
-        self.share(p, 0, idle=idle)
+        self.share(p, self.wanting[p], idle=idle)
         self.commit(p)
 
     def ask(self, p: int, question: Any) -> None:

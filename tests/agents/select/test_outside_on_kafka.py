@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +170,27 @@ def test_shadows_say_what_they_would_have_chosen(make_line: MakeLine) -> None:
     assert len(said["entropy"].sample_ids) == 5
     assert "needs members" in said["vote_entropy"].refused
     assert {one.strategy for one in chosen(line)} == {"margin"}
+
+
+def test_the_only_partition_with_samples_gets_the_whole_total_and_not_one_more(make_line: MakeLine) -> None:
+    line = make_line(
+        window={"size": 1_000}, trigger={"every": 50},
+        budget={"per_round": 5, "total": 42, "reshare_after": 0.5},
+    )  # fmt: skip
+    names = (name for name in map("s{}".format, count()) if partition_of(name, PARTITIONS) == 1)
+    line.start("select-0")
+    line.start("select-1")
+
+    def spent() -> int:
+        """Send a few more samples; tell how many were chosen so far."""
+        write(line.bootstrap, line.topic("scores"), iter([(1, batch_of([*islice(names, 50)]))]))
+        return len(chosen(line))
+
+    wait_for(lambda: spent() > 12, 60, "more than the share of one partition")
+    line.kill("select-0", signal.SIGKILL)
+    line.start("select-0")
+    wait_for(lambda: spent() == 42, 90, "the whole total")
+    for _ in range(4):
+        spent()
+    line.wait_through("select", 60)
+    assert len(chosen(line)) == 42

@@ -105,10 +105,13 @@ class Window(Answers):
     def replace(self, offset: int, batch: Scores) -> int:
         """Let a batch that was scored again speak for its samples that are in the window; count them.
 
-        Probabilities, embedding, encoder, version and line change; membership, order and `seen` never do.
+        Probabilities, embedding, encoder and version change; membership, order and `seen` never do, and a
+        canary's rows stay the canary's.
         """
         self.head = offset
-        rows_of = {slot: row for row, name in enumerate(batch.sample_ids) if (slot := self._slot(name)) >= 0}
+        found = {slot: row for row, name in enumerate(batch.sample_ids) if (slot := self._slot(name)) >= 0}
+        mains = self.is_main(batch.line)
+        rows_of = {slot: row for slot, row in found.items() if self.is_main(self.line_of(slot)) == mains}
         if rows_of:
             self._fit(batch)
             slots, rows = (np.array(some, np.int64) for some in (list(rows_of), list(rows_of.values())))

@@ -159,7 +159,8 @@ def test_low_moves_along_with_high() -> None:
     budget = world.owners[1].budget
     assert (world.left(1), budget.refill()) == (8, 8)
     world.choose(1, 5, "cat", Reason.STRATEGY)
-    world.answer(1, 0), world.answer(1, 0)
+    world.answer(1, 0)
+    world.answer(1, 0)
     assert budget.waiting == 3 < 4
     assert budget.refill() == 5
 
@@ -217,12 +218,14 @@ def test_two_owners_of_one_epoch_hold_nothing_and_one_above_voids_the_other() ->
     budgets = [Budget(BudgetSettings(total=8), NO_QUEUE, 0, 2, owner=n) for n in (5, 5, 6)]
     fences = [budget.begin()[0] for budget in budgets]
     for budget in budgets[:2]:
-        budget.hear(fences[0]), budget.hear(fences[1])
+        budget.hear(fences[0])
+        budget.hear(fences[1])
     assert [budget.fenced for budget in budgets[:2]] == [True, True]
     assert [left(budget) for budget in budgets[:2]] == [0, 0]
     for fence in fences:
         budgets[2].hear(fence)
-    assert not budgets[2].fenced and left(budgets[2]) == 4
+    assert not budgets[2].fenced
+    assert left(budgets[2]) == 4
 
 
 def test_a_zombies_row_after_the_fence_reaches_nobody_also_once_its_keys_are_emptied() -> None:

@@ -91,6 +91,24 @@ class ManyOwners(RuleBasedStateMachine):
         if not dead:
             self.world.zombies.append(old)
 
+    @rule(partition=PARTITION, before=st.booleans(), prediction=CLASS)
+    def an_owner_gives_all_while_it_is_replaced(self, partition: int, before: bool, prediction: str) -> None:
+        """Others are known to want all there is; its gifts land before the next one's fence, or after."""
+        world, place = self.world, self._place(partition)
+        old = world.owners[place]
+        for p, owner in enumerate(world.owners):
+            if p != place:
+                owner.budget.room(prediction, {})
+                world.share(owner, wanted=100, idle=False)
+        world.calm()
+        world.share(old, wanted=0, idle=True)
+        world.owners[place] = world.start(place, between=old.unwritten if before else None)
+        if not before:
+            world.write(old)
+        world.calm()
+        for p in range(world.partitions):
+            world.choose(p, 100, prediction, Reason.STRATEGY)
+
     @precondition(lambda self: bool(self.world.zombies))
     @rule(index=st.integers(0, 9), wanted=st.integers(0, 5), idle=st.booleans(), reads=st.integers(0, 3))
     def a_zombie_writes(self, index: int, wanted: int, idle: bool, reads: int) -> None:

@@ -52,7 +52,9 @@ class World:
 
     # -- owners
 
-    def start(self, partition: int, *, choices_first: bool = False, between: list[Share] | None = None) -> Owner:
+    def start(
+        self, partition: int, *, choices_first: bool = False, between: list[Share] | None = None
+    ) -> Owner:
         """Return a new owner, fed from the logs; rows `between` are written while it begins."""
         self.count += 1
         owner = Owner(Budget(self.settings, self.outstanding, partition, self.partitions, owner=self.count))

@@ -60,6 +60,18 @@ def test_scores_made_again_replace_what_is_in_the_window_and_add_nothing() -> No
     assert window.arrived_with(slots[0]) == "v1"
 
 
+def test_scores_made_again_by_the_main_line_leave_a_canarys_rows_alone() -> None:
+    window = Window(3, line="main")
+    window.append(0, scores(["a"], line="challenger"))
+    window.append(1, scores(["b", "c"], line="main"))
+    again = scores(["a", "b", "c"], version="v2", encoder="f", line="main", again=True)
+    assert window.replace(2, again) == 2
+    slots = window.slots().tolist()
+    assert [(window.line_of(slot), window.version_of(slot)) for slot in slots] == [
+        ("challenger", "v1"), ("main", "v2"), ("main", "v2"),
+    ]  # fmt: skip
+
+
 def test_stale_rows_are_the_main_lines_rows_of_another_encoder_whose_features_are_known() -> None:
     window = Window(5, line="main")
     window.append(0, scores(["gone"], line="main", source=1))
