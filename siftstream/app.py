@@ -64,6 +64,7 @@ def _infer(settings: Settings, instance: str | None) -> StageApp:
 
 
 def _select(settings: Settings, instance: str | None) -> StageApp:
+    from siftstream.agents.select.drift.watch import DriftWatch
     from siftstream.agents.select.heads import LiveHead
     from siftstream.agents.select.rounds import Rounds
     from siftstream.agents.select.stage import attach
@@ -71,6 +72,7 @@ def _select(settings: Settings, instance: str | None) -> StageApp:
     from siftstream.streams.metrics import Metrics, serve
 
     app = _app("select", settings, instance, floors=("scores",), buffer=256)
+    DriftWatch(settings.select.drift, 0)  # what it lacks is said now, not at the first record
     metrics = Metrics("select")
     serve(app, metrics, settings.metrics)
     rounds = Rounds(settings.select, settings.classes, SPARE)

@@ -1,6 +1,7 @@
 """What the models alone cannot check: names of strategies and transforms, and files."""
 
 from siftstream.agents.fetch.transforms import make_transform
+from siftstream.agents.select.drift.watch import DriftWatch
 from siftstream.schemas.arrays import Specs
 from siftstream.schemas.errors import ConfigError, StrategyError
 from siftstream.settings.root import Settings
@@ -11,7 +12,8 @@ def check(settings: Settings) -> Specs:
     """Return what the transform makes, if all is well.
 
     Raises:
-        ConfigError: a strategy or transform is unknown or refuses its parameters, or a file is not there.
+        ConfigError: a strategy or transform is unknown or refuses its parameters, a file or what a drift
+            detector needs is not there.
     """
     strategy = settings.select.strategy
     for setting, said in (
@@ -28,5 +30,6 @@ def check(settings: Settings) -> Specs:
                 f"select.strategy.{setting}: it reads token probabilities, which the stream does not carry;"
                 " let the tagger send a number with each URI as metadata, and take score_column"
             )
+    DriftWatch(settings.select.drift, 0)  # says so where river is not installed
     settings.kafka.ssl_context()
     return make_transform(settings.transform).specs

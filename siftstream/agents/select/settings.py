@@ -127,3 +127,13 @@ class SelectSettings(BaseModel):
     seed: int = Field(
         default=0, ge=0, description="Seed of every random choice; rounds are deterministic in it."
     )
+
+    @model_validator(mode="after")
+    def _drift_fits_the_window(self) -> Self:
+        needed = self.drift.reference + self.drift.block
+        if self.drift.detector != "none" and self.window.size < needed:
+            raise ValueError(
+                f"drift: a window of {self.window.size} holds no reference and a block ({needed});"
+                " enlarge window.size or set a smaller drift.reference"
+            )
+        return self

@@ -152,7 +152,9 @@ class Shelf:
         """The rows that may be chosen now, oldest first."""
         slots = self.desk.free(self.window, self.window.candidates())
         share = self._acting.window_share
-        return slots if share is None else slots[len(slots) - max(1, round(share * len(slots))) :]
+        if share is None:
+            return slots
+        return slots[self.window.order[slots] >= self.window.seen - share * len(self.window)]
 
     def hold(self, trigger: Trigger, now: float, known: Known = NOTHING) -> Held:
         """Choose for a round; nothing stands before `note`."""

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer
+from kafka.structs import TopicPartition
 
 from siftstream.schemas import Features, ModelVersion, Query, Reread, Scores, Selected
 from siftstream.settings import load_settings

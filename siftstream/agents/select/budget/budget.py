@@ -28,7 +28,8 @@ class Budget:
     Fed in this order: `hear` the topic `budget` to its end; write what `begin` returns and hear on until it
     is among the rows; `note` and `recall` the topic `selected`; `answer` the topic `labelled`; then go on
     with all of them. Nothing may be spent before the own fence was heard. What is `fenced` is void:
-    make another. Rows may also be heard after choices were noted; that costs 24 bytes a round until the fence was heard.
+    make another. Rows may also be heard after choices were noted; that costs 24 bytes a round until
+    the fence was heard.
 
     >>> budget = Budget(BudgetSettings(per_round=8, total=5), OutstandingSettings(), 0, 1)
     >>> budget.left(seen=100, event_time=0.0, now=0.0)

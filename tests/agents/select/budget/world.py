@@ -105,9 +105,10 @@ class World:
         for owner in self.owners:  # nobody else wants anything
             self.share(owner, wanted=0, idle=False)
         self.calm()
-        before = -1
+        before, turns = -1, 0
         while before < len(self.shares):
-            before = len(self.shares)
+            before, turns = len(self.shares), turns + 1
+            assert turns < 50, "gifts never come to rest"
             for p, owner in enumerate(self.owners):
                 owner.budget.room("cat", {})
                 self.share(owner, wanted=LARGE if p == partition else 0, idle=p != partition)

@@ -1,0 +1,57 @@
+"""Whether the newest live version is deployed or refused, or still on its way."""
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from siftstream.agents.infer.live import LiveModel
+from siftstream.models.settings import SPARE, ModelSettings
+from siftstream.schemas import Artifact, ModelVersion, VersionStatus
+from siftstream.schemas.arrays import ArraySpec
+from siftstream.streams.settings import KafkaSettings, PipelineSettings
+
+
+class Told:
+    """The versions of the line, as the test has them."""
+
+    live: ModelVersion | None = None
+
+    async def catch_up(self) -> None:
+        """All is read."""
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Any:
+    app: Any = SimpleNamespace(
+        kafka=KafkaSettings(), pipeline=PipelineSettings(), close_at_stop=lambda _: None
+    )
+    specs = {"image": ArraySpec((1, 8, 8), np.dtype(np.uint8))}
+    made: Any = LiveModel(app, ModelSettings(artifacts=str(tmp_path)), ("no", "yes"), specs)
+    made._versions = Told()
+    return made
+
+
+def version(name: str) -> ModelVersion:
+    gone = Artifact(uri="file:///nowhere/gone.onnx", sha256="0" * 64, size=1)
+    return ModelVersion(
+        line="main", version=name, status=VersionStatus.LIVE, classes=("no", "yes"), encoder=gone, head=gone
+    )
+
+
+async def test_without_a_live_version_nothing_is_on_its_way(live: Any) -> None:
+    assert await live.settled(0.0)
+
+
+async def test_a_live_version_is_waited_for_until_it_is_deployed_or_refused(live: Any) -> None:
+    live._versions.live = version("v1")
+    assert not await live.settled(0.01)
+    waiting = asyncio.create_task(live.settled(10.0))
+    await live._swap(live._versions.live)
+    assert await waiting
+    assert live.model.version == SPARE  # it was refused
+    live._versions.live = version("v2")
+    assert not await live.settled(0.01)
