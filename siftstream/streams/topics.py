@@ -33,7 +33,8 @@ _COMPACT = {"cleanup.policy": "compact", "retention.ms": FOR_EVER}
 _LABELS = {"cleanup.policy": "delete", "retention.ms": FOR_EVER}
 # What was chosen is what the budget has spent, and is never asked again: kept for ever. A recalled choice
 # still counts in the rates of a day, so nothing is compacted away earlier.
-_SELECTED = _COMPACT | {"min.compaction.lag.ms": str(7 * DAY)}
+_SETTLED = {"min.compaction.lag.ms": str(7 * DAY)}
+_SELECTED = _COMPACT | _SETTLED
 # Whole record batches are written everywhere, so every topic takes the largest one; a dead letter is
 # as large as what died, and its headers.
 _LARGE = {"max.message.bytes": str(8 << 20)}
@@ -51,7 +52,7 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec("models", parallel=False, configs=_COMPACT | _LARGE),
     TopicSpec("queries", parallel=False, configs=_kept(DAY) | _LARGE),
     TopicSpec("offers", parallel=False, configs=_kept(DAY) | _LARGE),
-    TopicSpec("budget", parallel=False, configs=_COMPACT | _LARGE),
+    TopicSpec("budget", parallel=False, configs=_COMPACT | _SETTLED | _LARGE),
     TopicSpec("drift", parallel=True, configs=_kept(30 * DAY) | _LARGE),
     TopicSpec("rereads", parallel=True, configs=_kept(DAY) | _LARGE),
     TopicSpec("dead-letters", parallel=True, configs=_kept(30 * DAY) | _LARGER),

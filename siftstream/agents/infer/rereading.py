@@ -147,13 +147,14 @@ class Rereading:
         async with self._around.opened(job.partition, job.at, job.asked.end) as stretch:
             while not stretch.over:
                 records = await stretch.read()
+                unreadable = len(records)
                 for inputs, batches in device_batches(records, self._size):
                     if not await self._score(job, inputs, batches, idle):
                         return False
-                if records:
-                    job.read += len(records)
-                    job.at = records[-1].offset + 1
-                elif not self._is_wanted(job):
+                    job.at, job.read = batches[-1][0].offset + 1, job.read + len(batches)
+                    unreadable -= len(batches)
+                job.read += unreadable
+                if not self._is_wanted(job):
                     return False
         return True
 

@@ -56,7 +56,8 @@ class Shelf:
         )
         self.window = Window(settings.window.size, seconds=settings.window.seconds, line=line, start=start)
         self.chosen, self.answered = Chosen(last_round=memory.done), Ids()
-        self.budget = Budget(settings.budget, settings.outstanding, partition, partitions, owner)
+        self._partitions = partitions
+        self.budget = self.new_budget(owner)
         self.triggers = Triggers(settings.trigger)
         self.drift = DriftWatch(settings.drift, partition, memory.drift)
         self.desk = Desk(rounds, partition)
@@ -69,23 +70,39 @@ class Shelf:
         """Take one record of `selected`: a choice, or none where it was recalled."""
         if one is None:
             self.chosen.recall(sample_id)
-            self.budget.recall(sample_id)
         else:
             self.chosen.note(one)
+        self.spend(sample_id, one)
+
+    def spend(self, sample_id: str, one: Selected | None) -> None:
+        """Take one record of `selected` into the budget alone."""
+        if one is None:
+            self.budget.recall(sample_id)
+        else:
             self.budget.note(one)
 
     def begin(self, answered: Ids, owed: Iterable[Offer] = ()) -> None:
         """Go on from what was learned; `answered` grows with `labelled`, `owed` is to be delivered."""
         self.answered, self._owed = answered, list(owed)
-        for name in self.budget.unanswered:
-            if name in answered:
-                self.budget.answer(name)
+        self.settle()
         seconds = self._settings.trigger.seconds
         periods = self._memory.periods
         if seconds is not None and self.chosen.timed_to > -inf:
             periods = max(floor(self.chosen.timed_to / seconds), -(1 << 62) if periods is None else periods)
         counted = max(self._memory.counted_to, self.chosen.counted_to)
         self.triggers = Triggers(self._settings.trigger, counted_to=counted, periods=periods)
+
+    def settle(self) -> None:
+        """Take out of the queue what was answered already."""
+        for name in self.budget.unanswered:
+            if name in self.answered:
+                self.budget.answer(name)
+
+    def new_budget(self, owner: int) -> Budget:
+        """Begin the budget anew; it has to learn all of the log."""
+        where = (self.partition, self._partitions)
+        self.budget = Budget(self._settings.budget, self._settings.outstanding, *where, owner)
+        return self.budget
 
     @property
     def known_head(self) -> int:

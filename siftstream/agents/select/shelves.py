@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,11 @@ from siftstream.streams.app import StageApp
 from siftstream.streams.record import Outgoing, Record
 from siftstream.streams.view import View
 from siftstream.streams.work import Work, finish_patiently
+
+
+def _nobody(sample_id: str, one: Selected | None) -> None:
+    """Nobody learns before the first shelf."""
+    del sample_id, one
 
 
 @dataclass
@@ -38,7 +43,7 @@ class Shelves:
         self._app, self._rounds, self._line = app, rounds, line
         self._owned: dict[Any, Owned] = {}
         self._restoring = asyncio.Lock()
-        self._learning: Shelf | None = None
+        self._learn: Callable[[str, Selected | None], None] = _nobody
         self._shares: dict[bytes, Share] = {}  # in the order of the log
         self._budgets: dict[int, Budget] = {}
         self.labels = Labels(rounds.classes)
@@ -50,7 +55,7 @@ class Shelves:
             app.close_at_stop(made.stop)
             return made
 
-        self._selected = view(Selected.topic, self._learn)
+        self._selected = view(Selected.topic, self._tell)
         self._labelled = view(TrainingLabel.topic, self.labels.fold)
         self._queries = view(Query.topic, self.questions.hear_query)
         self._offers = view(Offer.topic, self.questions.hear_offer)
@@ -85,7 +90,7 @@ class Shelves:
         """Begin a partition where the group left it: the log gives the rest."""
         partition = tp.partition
         offset, metadata = await self._app.safe_consumer.committed(tp)
-        shelf = self._learning = Shelf(
+        shelf = Shelf(
             self._rounds,
             partition,
             self._app.pipeline.partitions,
@@ -95,6 +100,7 @@ class Shelves:
             owner=generation,
         )
         await self._begin_budget(partition, shelf.budget)
+        self._learn = shelf.learn
         self._selected.forget(partition)
         await asyncio.gather(
             self._selected.refresh([partition]), self._labelled.refresh([partition]), self._queries.refresh(),
@@ -123,13 +129,23 @@ class Shelves:
         old = [Outgoing(Share.topic, None, key, partition=0) for key in budget.stale()]
         await finish_patiently(self._app, Work(old))
 
-    def _learn(self, record: Record) -> None:
-        assert self._learning is not None
+    async def renew_budget(self, owned: Owned) -> None:
+        """Begin a budget anew that a late word of an earlier owner has fenced off."""
+        shelf = owned.shelf
+        async with self._restoring:
+            await self._begin_budget(shelf.partition, shelf.new_budget(owned.generation))
+            self._learn = shelf.spend
+            self._selected.forget(shelf.partition)
+            await self._selected.refresh([shelf.partition])
+        shelf.settle()
+
+    def _tell(self, record: Record) -> None:
+        """Let the shelf that is being restored learn a record of `selected`."""
         if record.value is None:
-            self._learning.learn((record.key or b"").decode(), None)
+            self._learn((record.key or b"").decode(), None)
         else:
             one = Selected.decode(record.value)
-            self._learning.learn(one.sample_id, one)
+            self._learn(one.sample_id, one)
 
     def _hear(self, record: Record) -> None:
         self._shares.pop(record.key or b"", None)

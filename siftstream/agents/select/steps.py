@@ -66,6 +66,9 @@ class Steps:
         shelf.answer(self._shelves.labels.take_news(shelf.partition))
         if not shelf.ready:
             return
+        if shelf.budget.fenced:
+            log.warning("partition %d: an earlier owner wrote late; its budget begins anew", shelf.partition)
+            await self._shelves.renew_budget(owned)
         self._live.rescore(shelf.window)
         await self._recall(shelf)
         for question in self._shelves.questions:

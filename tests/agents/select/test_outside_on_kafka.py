@@ -13,7 +13,7 @@ import pytest
 from kafka import KafkaProducer
 
 from siftstream import Client
-from siftstream.schemas import Query, Reason, Selected, ShadowRound, TrainingLabel
+from siftstream.schemas import Query, Reason, Selected, ShadowRound, Share, TrainingLabel
 from siftstream.schemas.errors import StrategyError
 from siftstream.settings import load_settings
 from siftstream.strategies.uncertainty.margin import Margin
@@ -187,6 +187,11 @@ def test_the_only_partition_with_samples_gets_the_whole_total_and_not_one_more(m
         return len(chosen(line))
 
     wait_for(lambda: spent() > 12, 60, "more than the share of one partition")
+    zombie = Share(account="epoch", partition=1, epoch=1 << 40)  # of an owner that is none any more
+    producer = KafkaProducer(bootstrap_servers=line.bootstrap, acks="all")
+    producer.send(line.topic("budget"), zombie.encode(), key=zombie.key).get(30)
+    producer.close()
+    wait_for(lambda: any("begins anew" in line.log(f"select-{n}") for n in (0, 1)), 30, "a new epoch")
     line.kill("select-0", signal.SIGKILL)
     line.start("select-0")
     wait_for(lambda: spent() == 42, 90, "the whole total")

@@ -3,8 +3,8 @@
 An owner begins by one row of the account `epoch`, a fence. Every reader passes it at the same place of the
 log: rows of lower epochs count before it and not after. So a gift that anybody may have heard stays, and one
 that comes later reaches nobody. The fence has a key of its own that is never written again, so compaction
-does not move it, as it would move the first row of an account. An owner may spend when it has read its own fence,
-for then it has read all that counts. Two owners that never heard of each other must not begin the same
+does not move it, as it would move the first row of an account. An owner may spend when it has read its own
+fence, for then it has read all that counts. Two owners that never heard of each other must not begin the same
 epoch: its lower bits are the owner's own number; should two fences still be equal, neither holds.
 """
 

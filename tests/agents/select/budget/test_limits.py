@@ -280,3 +280,14 @@ def test_compaction_before_a_late_row_does_not_let_it_count() -> None:
     newest = {row.key: place for place, row in enumerate(world.shares)}
     world.shares = [row for place, row in enumerate(world.shares) if newest[row.key] == place]
     assert left(world.start(0).budget) == 4
+
+
+@pytest.mark.parametrize("choices_first", [False, True])
+def test_a_restart_counts_no_choice_twice_that_its_mark_holds(choices_first: bool) -> None:
+    world = World(BudgetSettings(per_hour=8), NO_QUEUE, 2)
+    world.all_to(0)
+    assert world.choose(0, 6, "cat", Reason.STRATEGY) == 6  # four own tokens, two that were lent
+    world.share(world.owners[0], wanted=0, idle=False)  # a row, with a mark
+    world.calm()
+    world.owners[0] = world.start(0, choices_first=choices_first)
+    assert world.left(0) == 2
