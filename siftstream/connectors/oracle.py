@@ -71,9 +71,7 @@ class Oracle:
             producer.close()
             consumer.close()
 
-    def _note(
-        self, key: bytes | None, value: bytes | None, waiting: list[Any], answered: set[str]
-    ) -> None:
+    def _note(self, key: bytes | None, value: bytes | None, waiting: list[Any], answered: set[str]) -> None:
         if value is None:
             self._recall((key or b"").decode(), waiting, answered)
             return

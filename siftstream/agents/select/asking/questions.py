@@ -1,13 +1,16 @@
 """All queries that are asked, and how far each is decided: a fold over `queries` and `offers`."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from siftstream.agents.select.asking.decision import Ballot
 from siftstream.schemas import Offer, Query
 from siftstream.streams.record import Record
 
-GRACE_S = 5.0  # after a query's timeout, in which an offer that was made in time may still arrive
+GRACE_S: Final = 5.0  # after a query's timeout, in which an offer that was made in time may still arrive
+PAST_S: Final = 3600.0  # after its timeout a query is forgotten: who asked has gone long ago
 
 
 @dataclass
@@ -46,6 +49,9 @@ class Questions:
         if query.query_id in self._asked:
             return
         question = Question(query, Ballot(query.budget, self._partitions))
+        self._asked = {
+            name: one for name, one in self._asked.items() if not one.expired(query.asked_at - PAST_S)
+        }
         self._asked[query.query_id] = question
         for offer in self._early.pop(query.query_id, []):
             question.ballot.hear(offer)
@@ -63,7 +69,7 @@ class Questions:
         else:
             question.ballot.hear(offer)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Question]:
         return iter([*self._asked.values()])
 
     def of(self, query_id: str) -> Question | None:
