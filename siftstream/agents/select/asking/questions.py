@@ -10,6 +10,7 @@ from siftstream.schemas import Offer, Query
 from siftstream.streams.record import Record
 
 GRACE_S: Final = 5.0  # after a query's timeout, in which an offer that was made in time may still arrive
+EARLY: Final = 64  # queries whose offers may come before them
 PAST_S: Final = 3600.0  # after its timeout a query is forgotten: who asked has gone long ago
 
 
@@ -66,6 +67,8 @@ class Questions:
         question = self._asked.get(offer.query_id)
         if question is None:
             self._early[offer.query_id].append(offer)
+            if len(self._early) > EARLY:  # those of forgotten queries are never asked for
+                del self._early[next(iter(self._early))]
         else:
             question.ballot.hear(offer)
 
