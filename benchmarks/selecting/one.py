@@ -80,7 +80,7 @@ class Life:
         row = 0
         while row < len(batch):
             with times.part("append"):
-                row = shelf.append(offset, batch, row, NOW)
+                row = shelf.append(offset, batch, row)
                 shelf.look()
                 due = shelf.due()
             for trigger in due:

@@ -65,17 +65,17 @@ def position_of(offset: int, metadata: str, first: int) -> Position:
 
     Infer says there what its model runs on.
 
-    >>> position_of(4, '{"seen":10,"done":0,"head":6,"rows":5}', 0)
-    Position(next=7, rows=5, seen=15, runs_on=None)
+    >>> position_of(4, '{"seen":10,"done":0,"head":6,"rows":5,"total":17}', 0)
+    Position(next=7, rows=5, seen=17, runs_on=None)
     >>> position_of(-1, "", 3)
     Position(next=3, rows=None, seen=None, runs_on=None)
     """
     try:
         memory = json.loads(metadata) if metadata.startswith("{") else {}
-        head, rows, seen = int(memory["head"]), int(memory["rows"]), int(memory["seen"])
+        head, rows, seen = int(memory["head"]), int(memory["rows"]), int(memory["total"])
     except (ValueError, KeyError, TypeError):
         return Position(max(offset, first), runs_on=RunsOn.decode(metadata))
-    return Position(max(head + 1, offset, first), rows, seen + rows)
+    return Position(max(head + 1, offset, first), rows, seen)
 
 
 def by_topic(positions: Positions, pipeline: PipelineSettings) -> dict[str, Positions]:

@@ -19,6 +19,7 @@ from siftstream.cli import app
 from siftstream.cli.supervisor import Happening, Process, Supervisor
 from siftstream.settings import load_settings
 from siftstream.streams.status import StatusReader
+from siftstream.streams.topics import TOPICS
 from tests.cli.deadline import eventually, eventually_in_loop
 
 pytestmark = pytest.mark.kafka
@@ -99,7 +100,7 @@ def test_a_rate_is_kept(pipeline: str, images: Path) -> None:
 
 
 def test_topics_are_listed_created_and_compared(pipeline: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run("topics").count("not there") == 10
+    assert run("topics").count("not there") == len(TOPICS)
     listed = run("topics", "create")
     assert "not there" not in listed
     assert "differs" not in listed

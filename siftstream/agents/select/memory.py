@@ -26,6 +26,7 @@ class Memory(BaseModel):
     periods: int | None = None  # the last period of event time whose end was handled
     head: int = -1  # the last offset added to the window
     rows: int = 0  # samples in the window, for status
+    total: int = 0  # distinct samples so far, for status
     drift: dict[str, Any] | None = None  # what the watch for drift remembers
 
     def encode(self) -> str:

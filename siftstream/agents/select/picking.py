@@ -1,6 +1,6 @@
 """Which rows of a window: the audit slice by chance, the rest by the strategy, within the quotas."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from logging import getLogger
@@ -63,6 +63,7 @@ class Picker:
         """
         self._audit = settings.audit.fraction
         self._min_per_class = settings.strategy.min_per_class
+        self._cold_rows = settings.strategy.cold_start_rows
         self._untrained = untrained
         self._strategy = get_strategy(settings.strategy.name, **settings.strategy.parameters)
         self._cold_start = strategy_of(settings.strategy.cold_start)
@@ -130,12 +131,7 @@ class Picker:
         """Let the strategy choose; the cold start while no trained model scores, or where it cannot."""
         if size <= 0 or not len(free):
             return []
-        ways = [(self._cold_start, free, Reason.COLD_START), (Random(), free, Reason.COLD_START)]
-        if self._is_warm(sight, free):
-            # uniform probabilities look most uncertain of all: an untrained score says nothing
-            trained = free[self._trained(sight.window, free)]
-            ways.insert(0, (self._strategy, trained, Reason.STRATEGY))
-        for strategy, slots, reason in ways:
+        for strategy, slots, reason in self._ways(sight, free, size):
             try:
                 return self._chosen(sight, slots, size, strategy, reason)
             except StrategyError as error:
@@ -143,6 +139,21 @@ class Picker:
             except Exception as error:  # a plug-in may fail in any way; the stream goes on
                 self._tell(f"{strategy.name} failed: {error!r}", error)
         return []
+
+    def _ways(self, sight: Sight, free: Slots, size: int) -> Iterator[tuple[Strategy, Slots, Reason]]:
+        """Yield who may choose and from which rows, each for where the one before cannot."""
+        if self._is_warm(sight, free):
+            # uniform probabilities look most uncertain of all: an untrained score says nothing
+            yield self._strategy, free[self._trained(sight.window, free)], Reason.STRATEGY
+        yield self._cold_start, self._some(sight, free, size), Reason.COLD_START
+        yield Random(), free, Reason.COLD_START
+
+    def _some(self, sight: Sight, free: Slots, size: int) -> Slots:
+        """Return rows enough for a cold start, drawn at random where there are more."""
+        most = max(self._cold_rows, size)
+        if len(free) <= most:
+            return free
+        return free[np.sort(sight.rng.choice(len(free), most, replace=False, shuffle=False))]
 
     def _is_warm(self, sight: Sight, free: Slots) -> bool:
         """Whether a trained model scores the window, and has learned enough of each class."""

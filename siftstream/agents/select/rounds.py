@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siftstream.agents.select.candidates import Known, Slots
+from siftstream.agents.select.copies import Copies
 from siftstream.agents.select.picking import NOTHING, Pick, Picker, Sight
 from siftstream.agents.select.quotas import Room
 from siftstream.agents.select.settings import SelectSettings
@@ -60,16 +61,20 @@ class Rounds:
         made = self.events(window, self.picker.pick(sight, size), place)
         return made, self._shadows(sight, made, place) if made else []
 
-    def events(
-        self, window: Window, picks: Sequence[Pick], place: Place, query_id: str | None = None
-    ) -> list[Selected]:
+    def events(self, window: Window, picks: Sequence[Pick], place: Place) -> list[Selected]:
         """Return picks as the events that leave."""
-        if not picks:
-            return []
-        said = self._said(window.probs[[pick.slot for pick in picks]].mean(axis=1))
+        copies = Copies.of(window, [pick.slot for pick in picks])
+        return self.told(copies, picks, [*range(len(picks))], place)
+
+    def told(
+        self, copies: Copies, picks: Sequence[Pick], rows: Sequence[int], place: Place,
+        query_id: str | None = None,
+    ) -> list[Selected]:  # fmt: skip
+        """Return some of the rows that were copied as events, ranked in this order."""
+        said = self._said(copies.probs_BC[[*rows]]) if rows else []
         return [
-            self._selected(window, pick, said[rank], rank, len(picks), place, query_id)
-            for rank, pick in enumerate(picks)
+            self._selected(copies, row, picks[row], said[rank], rank, len(rows), place, query_id)
+            for rank, row in enumerate(rows)
         ]  # fmt: skip
 
     def _shadows(self, sight: Sight, made: Sequence[Selected], place: Place) -> list[ShadowRound]:
@@ -107,18 +112,17 @@ class Rounds:
         ]
 
     def _selected(
-        self, window: Window, pick: Pick, said: dict[str, float], rank: int, size: int, place: Place,
-        query_id: str | None,
+        self, copies: Copies, row: int, pick: Pick, said: dict[str, float], rank: int, size: int,
+        place: Place, query_id: str | None,
     ) -> Selected:  # fmt: skip
-        slot = pick.slot
-        version = window.version_of(slot)
+        version = copies.versions[row]
         return Selected(
-            sample_id=window.id_of(slot), uri=window.uri_of(slot), metadata=window.metadata_of(slot),
+            sample_id=copies.ids[row], uri=copies.uris[row], metadata=copies.metadata[row],
             partition=place.partition, round=place.number, round_size=size, rank=rank, score=pick.score,
             strategy=pick.strategy, reason=Reason.QUERY if query_id else pick.reason, query_id=query_id,
             inclusion_probability=pick.inclusion_probability,
-            model_version=version, model_line=window.line_of(slot) or None,
+            model_version=version, model_line=copies.lines[row] or None,
             prediction=next(iter(said)) if version != self.untrained else None, probabilities=said,
-            position=window.head, seen=window.seen, event_time=window.watermark,
+            position=copies.position, seen=copies.seen, event_time=copies.event_time,
             trigger=place.trigger, seed=self.settings.seed, selected_at=place.now,
         )  # fmt: skip

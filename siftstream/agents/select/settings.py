@@ -86,6 +86,12 @@ class StrategySettings(BaseModel):
         description="Strategy until a trained model scores the window, and where the other lacks something:"
         " a name, or a mapping of `name` and parameters.",
     )
+    cold_start_rows: int = Field(
+        default=2_000,
+        ge=1,
+        description="Rows, drawn at random from the window, that the cold start chooses from: clustering all"
+        " of a large window takes minutes.",
+    )
     min_per_class: int = Field(
         default=0,
         ge=0,

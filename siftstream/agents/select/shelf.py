@@ -121,7 +121,7 @@ class Shelf:
 
     # -- arrivals
 
-    def append(self, offset: int, batch: Scores, start: int, now: float) -> int:
+    def append(self, offset: int, batch: Scores, start: int) -> int:
         """Add samples from row `start` up to the next place where something is due; return the row after."""
         if batch.again:
             self.window.replace(offset, batch)
@@ -134,7 +134,7 @@ class Shelf:
             offset, batch, self._state_of, start=start, at_most=at_most, until=self.triggers.until_time()
         )  # fmt: skip
         while self._owed and self._owed[0].seen <= window.seen:
-            self.desk.keep_again(self._owed.pop(0), window, now)
+            self.desk.keep_again(self._owed.pop(0), window)
         return row
 
     def due(self) -> list[Trigger]:
@@ -228,10 +228,10 @@ class Shelf:
 
     # -- queries
 
-    def offer(self, question: Question, now: float, known: Known = NOTHING) -> Offer:
+    def offer(self, question: Question, known: Known = NOTHING) -> Offer:
         """Choose the best for a query and keep them for it."""
         free = self.desk.free(self.window, self.window.candidates())
-        return self.desk.offer(question.query, self.window, free, known, now)
+        return self.desk.offer(question.query, self.window, free, known)
 
     def deliver(self, question: Question, now: float) -> list[Selected]:
         """Return this partition's part of a decided query that was not delivered yet."""
@@ -252,7 +252,7 @@ class Shelf:
             seen=first.seen, watermark=watermark, source=first.source, done=self.chosen.last_round,
             counted_to=self.triggers.counted_to, periods=self.triggers.periods,
             head=max(self.window.head, self._memory.head),
-            rows=len(self.window), drift=self.drift.remember(),
+            rows=len(self.window), total=self.window.seen, drift=self.drift.remember(),
         )  # fmt: skip
 
     def digest(self) -> Mapping[str, object]:

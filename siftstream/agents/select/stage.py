@@ -1,7 +1,6 @@
 """The select stage: scores into windows, rounds out of them, the floor committed behind."""
 
 import asyncio
-import time
 from time import monotonic
 from typing import Any, Final
 
@@ -37,7 +36,7 @@ def attach(app: StageApp, rounds: Rounds, live: LiveHead, metrics: Metrics) -> N
             return
         row = 0
         while row < len(batch):
-            row = shelf.append(record.offset, batch, row, time.time())
+            row = shelf.append(record.offset, batch, row)
             live.rescore(shelf.window)
             await steps.watch(owned)
             for trigger in shelf.due():

@@ -104,7 +104,7 @@ class Steps:
         elif question.dead(now):
             shelf.release(name)
         elif not shelf.desk.has(name) and not question.expired(now) and self._has_read(shelf, question):
-            offer = await asyncio.to_thread(shelf.offer, question, now, self.known(shelf))
+            offer = await asyncio.to_thread(shelf.offer, question, self.known(shelf))
             await self._send([Outgoing(Offer.topic, offer.encode(), offer.key, 0)])
 
     def _has_read(self, shelf: Shelf, question: Question) -> bool:

@@ -97,7 +97,7 @@ class World:
         for offset in range(first, len(log.scores)):
             batch, row = log.scores[offset], 0
             while row < len(batch):
-                row = shelf.append(offset, batch, row, self.now)
+                row = shelf.append(offset, batch, row)
                 for drift in shelf.look():
                     self.written(drift)
                 for trigger in shelf.due():
@@ -181,7 +181,7 @@ class World:
         elif question.dead(self.now):
             shelf.release(name)
         elif not shelf.desk.has(name) and not question.expired(self.now):
-            offer = shelf.offer(question, self.now, Known(classes=self.rounds.classes))
+            offer = shelf.offer(question, Known(classes=self.rounds.classes))
             self.written(offer)
             self.offers.append(offer)
             self.questions.hear_offer(Record("offers", 0, len(self.offers), offer.key, offer.encode()))

@@ -1,6 +1,6 @@
 """One partition's side of queries: what it offers, keeps until the decision, and delivers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from siftstream.agents.select.asking.questions import Question
 from siftstream.agents.select.candidates import Known, Slots
+from siftstream.agents.select.copies import Copies
 from siftstream.agents.select.picking import Pick, Sight
 from siftstream.agents.select.rounds import Place, Rounds
 from siftstream.agents.select.window.floor import Floor
@@ -20,9 +21,11 @@ from siftstream.strategies import Strategy, get_strategy
 
 @dataclass(frozen=True)
 class Kept:
-    """What was offered: the rows as they would leave, by key, and the floor that a rebuild of them needs."""
+    """What was offered: copies of the rows, by key, and the floor that a rebuild of them needs."""
 
-    rows: dict[int, Selected]
+    picks: Sequence[Pick]
+    rows: Mapping[int, int]  # by key: places among the picks
+    copies: Copies
     floor: Floor
 
 
@@ -53,7 +56,7 @@ class Desk:
             return slots
         return slots[[name not in self._ids for name in window.ids_of(slots)]]
 
-    def offer(self, query: Query, window: Window, free: Slots, known: Known, now: float) -> Offer:
+    def offer(self, query: Query, window: Window, free: Slots, known: Known) -> Offer:
         """Choose the best for a query and keep them; a refusal where the strategy cannot."""
         facts: dict[str, Any] = {
             "query_id": query.query_id, "partition": self._partition,
@@ -70,14 +73,14 @@ class Desk:
             return Offer(free=len(free), refused=str(error), **facts)
         except Exception as error:  # a plug-in may fail in any way
             return Offer(free=len(free), refused=f"{query.strategy} failed: {error!r}", **facts)
-        keys = self._keep(query.query_id, window, picks, now)
+        keys = self._keep(query.query_id, window, picks)
         return Offer(
             free=len(free), keys=tuple(keys), scores=tuple(pick.score for pick in picks),
             strategy=picks[0].strategy if picks else "", comparable=all(pick.comparable for pick in picks),
             **facts,
         )  # fmt: skip
 
-    def keep_again(self, offer: Offer, window: Window, now: float) -> None:
+    def keep_again(self, offer: Offer, window: Window) -> None:
         """Keep what an earlier owner offered at this very place; what it delivered already is taken."""
         slot_of = {int(window.keys[slot]): slot for slot in window.candidates().tolist()}
         picks = [
@@ -85,31 +88,40 @@ class Desk:
             for key, score in zip(offer.keys, offer.scores, strict=True)
             if key in slot_of
         ]
-        self._keep(offer.query_id, window, picks, now)
+        self._keep(offer.query_id, window, picks)
 
-    def _keep(self, query_id: str, window: Window, picks: Sequence[Pick], now: float) -> list[int]:
-        place = Place(self._partition, 0, Trigger.QUERY, now)
-        rows = self._rounds.events(window, picks, place, query_id)
-        keys = [int(window.keys[pick.slot]) for pick in picks]
-        self._kept[query_id] = Kept(dict(zip(keys, rows, strict=True)), window.floor())
-        self._ids.update(row.sample_id for row in rows)
+    def _keep(self, query_id: str, window: Window, picks: Sequence[Pick]) -> list[int]:
+        slots = [pick.slot for pick in picks]
+        keys: list[int] = window.keys[slots].tolist() if slots else []
+        copies = Copies.of(window, slots)
+        rows = {key: row for row, key in enumerate(keys)}
+        self._kept[query_id] = Kept(picks, rows, copies, window.floor())
+        self._ids.update(copies.ids)
         return keys
 
     def deliver(self, question: Question, number: int, now: float) -> list[Selected]:
         """Return this partition's part of a decided answer, with ranks in the whole."""
-        decision = question.ballot.decision
-        kept = self._kept.get(question.query.query_id)
+        name, decision = question.query.query_id, question.ballot.decision
+        kept = self._kept.get(name)
         if decision is None or kept is None:
             return []
-        pairs = zip(decision.keys(self._partition), decision.ranks[self._partition], strict=True)
-        said = {"round": number, "round_size": decision.size, "selected_at": now}
-        return [kept.rows[key].model_copy(update={**said, "rank": r}) for key, r in pairs if key in kept.rows]
+        ranks = {
+            kept.rows[key]: rank
+            for key, rank in zip(decision.keys(self._partition), decision.ranks[self._partition], strict=True)
+            if key in kept.rows
+        }
+        place = Place(self._partition, number, Trigger.QUERY, now)
+        made = self._rounds.told(kept.copies, kept.picks, [*ranks], place, name)
+        return [
+            one.model_copy(update={"rank": rank, "round_size": decision.size})
+            for one, rank in zip(made, ranks.values(), strict=True)
+        ]
 
     def release(self, query_id: str) -> None:
         """Keep nothing for this query any more."""
         kept = self._kept.pop(query_id, None)
         if kept is not None:
-            self._ids.difference_update(row.sample_id for row in kept.rows.values())
+            self._ids.difference_update(kept.copies.ids)
 
 
 def _named(query: Query) -> Strategy | None:

@@ -154,6 +154,10 @@ class Window(Answers):
         """Return the sample ids of rows."""
         return self._texts.ids(self.order[slots])
 
+    def uris_of(self, slots: Slots) -> list[str]:
+        """Return the URIs of rows."""
+        return self._texts.uris(self.order[slots])
+
     def metadatas_of(self, slots: Slots) -> list[dict[str, str]]:
         """Return the metadata of rows."""
         return self._texts.metadata(self.order[slots])
