@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "tests.plugins.leftovers",
+    "tests.plugins.logs",
     "tests.plugins.services",
     "tests.plugins.broker",
     "tests.plugins.containers",

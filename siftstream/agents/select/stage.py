@@ -1,6 +1,7 @@
 """The select stage: scores into windows, rounds out of them, the floor committed behind."""
 
 import asyncio
+import time
 from time import monotonic
 from typing import Any, Final
 
@@ -64,6 +65,8 @@ def attach(app: StageApp, rounds: Rounds, live: LiveHead, metrics: Metrics) -> N
                     arrivals.note(message.tp)
                     commit_floor(message.tp, owned)
                 await stream.ack(event)
+            if shelves.questions.open(time.time()):  # perhaps it was these samples that a query waits for
+                shelves.news.set()
 
     async def look_around() -> None:
         """Do what is due without a sample: when something else was heard, and by the clock."""

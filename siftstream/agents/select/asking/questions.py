@@ -75,6 +75,10 @@ class Questions:
     def __iter__(self) -> Iterator[Question]:
         return iter([*self._asked.values()])
 
+    def open(self, now: float) -> bool:
+        """Whether some query waits for offers."""
+        return any(not one.ballot.over and not one.expired(now) for one in self._asked.values())
+
     def of(self, query_id: str) -> Question | None:
         """The question of this id, if it was asked."""
         return self._asked.get(query_id)
