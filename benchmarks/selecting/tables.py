@@ -6,6 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from benchmarks.selecting.cases import Case
+from benchmarks.zoo.tables import table_of
 from siftstream.bench.statistics import Three
 
 MIB = 2**20
@@ -13,7 +14,7 @@ MIB = 2**20
 
 def through(cases: Sequence[Case]) -> Table:
     """What one core takes in, and what it is busy with."""
-    table = _table(
+    table = table_of(
         "one partition, one thread, records in memory", ("strategy", "window"),
         ("samples a second of CPU", "by the clock", "decode", "window", "rounds", "round: CPU ms",
          "by the clock", "slowest", "rounds held"),
@@ -34,7 +35,7 @@ def through(cases: Sequence[Case]) -> Table:
 
 def memory(cases: Sequence[Case]) -> Table:
     """What a window takes."""
-    table = _table(
+    table = table_of(
         "memory of a full window", ("strategy", "window"),
         ("bytes a row", "of them arrays", "texts", "rest", "MiB", "at most, rounds too", "the whole process"),
     )  # fmt: skip
@@ -54,7 +55,7 @@ def memory(cases: Sequence[Case]) -> Table:
 
 def refilled(cases: Sequence[Case]) -> Table:
     """How long a window takes to come back from encoded records in memory."""
-    table = _table(
+    table = table_of(
         "a window rebuilt from encoded records", ("window",),
         ("s by the clock", "s of CPU", "of it decode", "window", "what was chosen"),
     )  # fmt: skip
@@ -71,7 +72,7 @@ def refilled(cases: Sequence[Case]) -> Table:
 
 def rebuilt(found: Sequence[dict[str, Any]]) -> Table:
     """How long a killed stage takes to come back, beside a start with nothing to rebuild."""
-    table = _table(
+    table = table_of(
         f"select killed with a window of {found[0]['rows']:,}, started again", ("seconds from the start",),
         ("full window", "nothing to rebuild", "the window's part"),
     )  # fmt: skip
@@ -85,7 +86,7 @@ def rebuilt(found: Sequence[dict[str, Any]]) -> Table:
 
 def passed(found: Sequence[dict[str, float]]) -> Table:
     """What the whole stage takes in."""
-    table = _table(
+    table = table_of(
         "the select stage on the local broker, margin, window full", ("",), ("median (least to most)",)
     )
     for name, said, style in (
@@ -99,7 +100,7 @@ def passed(found: Sequence[dict[str, float]]) -> Table:
 
 def answered(found: Sequence[dict[str, Any]]) -> Table:
     """How long an answer takes."""
-    table = _table(
+    table = table_of(
         "a query, over 4 partitions", ("strategy",), ("chosen", "of", "s to the answer", "s of select's CPU")
     )
     for strategy in dict.fromkeys(one["strategy"] for one in found):
@@ -112,15 +113,6 @@ def answered(found: Sequence[dict[str, Any]]) -> Table:
             strategy, f"{mine[0]['chosen']:,}", f"{mine[0]['free']:,}",
             *(_three(Three.of([one[name] for one in mine])) for name in ("seconds", "cpu")),
         )  # fmt: skip
-    return table
-
-
-def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
-    table = Table(title=title, title_justify="left")
-    for name in left:
-        table.add_column(name, no_wrap=True)
-    for name in right:
-        table.add_column(name, justify="right")
     return table
 
 

@@ -14,7 +14,7 @@ from siftstream.bench.statistics import Three
 def alone(runs: Sequence[Runs]) -> Table:
     """Time and memory of every strategy of ours."""
     shape = runs[0].shape
-    table = _table(
+    table = table_of(
         f"{shape.k:,} of {shape.size:,}: {shape.classes} classes, {shape.members} members, {shape.dim} dims",
         ("strategy",), ("ms: median (least to most)", "MiB above the window", "rounds"),
     )  # fmt: skip
@@ -26,7 +26,7 @@ def alone(runs: Sequence[Runs]) -> Table:
 
 def beside(found: Sequence[Duel]) -> Table:
     """Each strategy that scikit-activeml has too: how many times our time and memory theirs takes."""
-    table = _table(
+    table = table_of(
         "scikit-activeml in the same run",
         ("strategy", "theirs", "size"),
         ("ours ms", "theirs ms", "theirs / ours: time", "memory", "at larger sizes theirs was"),
@@ -46,7 +46,7 @@ def beside(found: Sequence[Duel]) -> Table:
 def grows(found: Sequence[Grown]) -> Table:
     """The exponent of B in the time, beside the promise; times are the least of the rounds."""
     sizes = [runs.shape.size for runs in found[0].at]
-    table = _table(
+    table = table_of(
         "growth of time with the window", ("strategy", "k"),
         (*(f"{size:,}: ms" for size in sizes), "exponent", "promised", "verdict"),
     )  # fmt: skip
@@ -59,7 +59,8 @@ def grows(found: Sequence[Grown]) -> Table:
     return table
 
 
-def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
+def table_of(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
+    """Return an empty table: columns of words, then columns of numbers."""
     table = Table(title=title, title_justify="left")
     for name in left:
         table.add_column(name, no_wrap=True)
