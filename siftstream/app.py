@@ -76,7 +76,9 @@ def _select(settings: Settings, instance: str | None) -> StageApp:
     metrics = Metrics("select")
     serve(app, metrics, settings.metrics)
     rounds = Rounds(settings.select, settings.classes, SPARE)
-    attach(app, rounds, LiveHead(app, settings.model, SPARE), metrics)
+    live = LiveHead(app, settings.model, SPARE, settings.classes)
+    first_run = settings.retrain.min_labels if settings.mode == "synchronous" else None
+    attach(app, rounds, live, metrics, first_run=first_run)
     return app
 
 
@@ -92,18 +94,37 @@ def _consensus(settings: Settings, instance: str | None) -> StageApp:
 def _retrain(settings: Settings, instance: str | None) -> StageApp:
     from siftstream.agents.fetch.transforms import make_transform
     from siftstream.agents.retrain.course import Course
+    from siftstream.agents.retrain.embeddings import Embeddings
+    from siftstream.agents.retrain.pseudo import PseudoLabels
+    from siftstream.agents.retrain.report import Report
     from siftstream.agents.retrain.samples import Samples
+    from siftstream.agents.retrain.scores_tail import ScoresTail
     from siftstream.agents.retrain.stage import attach
+    from siftstream.agents.retrain.stop_set import StopSet
+    from siftstream.streams.metrics import Metrics, serve
 
     replica = instance or "retrain-0"
     group = settings.pipeline.group(replica)  # every trainer reads all of L
     app = _app("retrain", settings, replica, group=group, buffer=4096)
+    metrics = Metrics("retrain")
+    serve(app, metrics, settings.metrics)
+    kept = settings.retrain.cache
     samples = Samples(
-        settings.fetch, make_transform(settings.transform), settings.state / "samples", _cache(settings)
-    )
-    model = settings.model.anywhere()
-    course = Course(settings.retrain, model, settings.classes, samples, settings.state / "jobs" / replica)
-    attach(app, settings.retrain, model, course, replica)
+        settings.fetch, make_transform(settings.transform), settings.state / "samples", _cache(settings),
+        limit=kept.samples,
+    )  # fmt: skip
+    model, pseudo = settings.model.anywhere(), None
+    if settings.retrain.train.pseudo.confidence is not None:
+        tail = ScoresTail(app.kafka, app.pipeline)
+        pseudo = PseudoLabels(
+            settings.retrain.train.pseudo, model.line, settings.consensus.holdout, tail.latest
+        )
+    course = Course(
+        settings.retrain, model, settings.classes, samples,
+        Embeddings(settings.state / "embeddings", kept.embeddings), settings.state / "jobs" / replica, pseudo,
+    )  # fmt: skip
+    stop_set = StopSet(model, samples)
+    attach(app, settings.retrain, model, settings.classes, course, replica, Report(metrics), stop_set)
     return app
 
 

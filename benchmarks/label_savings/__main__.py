@@ -21,9 +21,9 @@ from benchmarks.label_savings.cifar import cifar
 from benchmarks.label_savings.data import kept
 from benchmarks.label_savings.protocol import Protocol
 from benchmarks.label_savings.running import Job, curves_of, jobs_of, run_all
-from benchmarks.label_savings.savings import Curves, savings
-from benchmarks.label_savings.show import draw, tables
 from benchmarks.label_savings.spoken_digits import spoken_digits
+from siftstream.experiment.savings import Curves, savings
+from siftstream.experiment.show import draw, tables
 
 # What serves random best from 60 to 1,200 labels; the trainer's default serves the others.
 L2_OF = {"AG News": 100.0, "CIFAR-10": 100.0}

@@ -1,7 +1,7 @@
 """The linear head of the product's head mode, fitted in-process: logistic regression with a Gaussian prior.
 
-The same maths as `siftstream.models.training.fit.fit_heads`, to the optimum and without torch. Shape letters:
-N training labels, M members, C classes, D embedding dimension.
+The same maths as the linear head of `siftstream.models.training.heads`, without torch and for a given l2.
+Shape letters: N training labels, M members, C classes, D embedding dimension.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from siftstream.models.head import Head
 
 Floats = NDArray[np.float64]
-L2 = 1.0  # the trainer's default
+L2 = 1.0  # the trainer looks for the best in folds (`auto`)
 
 
 def fitted(

@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.label_savings.data import Data
 from benchmarks.label_savings.head import L2, fitted
-from benchmarks.label_savings.plan import Plan
+from siftstream.experiment.candidates import accuracy, candidates
+from siftstream.experiment.plan import Plan
+from siftstream.experiment.split import Rows, Split
 from siftstream.models.head import Head
-from siftstream.strategies import Labelled, LinearHead, Need, Window
-
-Rows = NDArray[np.int64]
+from siftstream.strategies import Need, Window
 
 
 @dataclass(frozen=True)
@@ -27,33 +26,17 @@ class Protocol:
     held_out: float = 0.25  # share of the data that serves the curve alone
 
 
-@dataclass(frozen=True, eq=False)
-class Split:
-    """What a seed makes of a data set: samples to test on, and the others in the order of their stream."""
-
-    test: Rows
-    stream: Rows
-
-    @classmethod
-    def of(cls, data: Data, seed: int, share: float) -> "Split":
-        """Draw the split; every strategy of the same seed gets the same one."""
-        order = np.random.default_rng(seed).permutation(len(data.classes_N))
-        count = round(share * len(order))
-        return cls(order[:count], order[count:])
-
-
 def curve(data: Data, plan: Plan, seed: int, protocol: Protocol) -> tuple[list[int], list[float]]:
     """Return numbers of labels, and the accuracy on the held-out part that each gave."""
-    split = Split.of(data, seed, protocol.held_out)
+    split = Split.of(len(data.classes_N), seed, protocol.held_out)
     rng = np.random.default_rng([seed, 1])
     labelled = _first(data, plan, split, protocol, rng)
     counts: list[int] = []
     accuracies: list[float] = []
     while True:
         head = _head(data, plan, labelled, seed, protocol)
-        guesses = _mean_probs(head, data.features_ND[split.test]).argmax(axis=1)
         counts.append(len(labelled))
-        accuracies.append(float((guesses == data.classes_N[split.test]).mean()))
+        accuracies.append(accuracy(head, data.features_ND[split.test], data.classes_N[split.test]))
         if len(labelled) >= min(protocol.labels, len(split.stream)):
             return counts, accuracies
         seen = _seen(split.stream, labelled, len(counts) - 1, protocol.window)
@@ -92,18 +75,5 @@ def _head(data: Data, plan: Plan, labelled: Rows, seed: int, protocol: Protocol)
 
 
 def _window(data: Data, head: Head, seen: Rows, labelled: Rows) -> Window:
-    """Show the samples as the select stage does: scores, embeddings, what is labelled, the head."""
-    emb_LD = data.features_ND[labelled]
-    known = Labelled(emb_LD, data.classes_N[labelled], _mean_probs(head, emb_LD))
-    return Window(
-        head.probs(data.features_ND[seen]),
-        data.features_ND[seen],
-        emb_LD,
-        keys_B=seen.astype(np.uint64),
-        labelled=known if len(labelled) else None,
-        head=LinearHead(head.weights_MDC, head.bias_MC),
-    )
-
-
-def _mean_probs(head: Head, emb_BD: NDArray[np.float32]) -> NDArray[np.float32]:
-    return head.probs(emb_BD).mean(axis=1)
+    features = data.features_ND
+    return candidates(head, features[seen], seen, features[labelled], data.classes_N[labelled])

@@ -10,9 +10,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.label_savings.data import digits, load
-from benchmarks.label_savings.plan import plans
 from benchmarks.label_savings.protocol import Protocol, curve
-from benchmarks.label_savings.savings import Curves
+from siftstream.experiment.plan import plans
+from siftstream.experiment.savings import Curves
 
 Line = tuple[list[int], list[float]]
 

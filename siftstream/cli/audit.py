@@ -13,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from siftstream.agents.select.audit.answers import Answers
-from siftstream.agents.select.audit.estimate import LEVEL, Lift, Share
 from siftstream.agents.select.audit.report import By, Counts, Figures, reports
 from siftstream.cli.cluster import settings_with_cluster
 from siftstream.cli.options import Config
+from siftstream.models.estimate import LEVEL, Lift, Share
 from siftstream.schemas import Selected, TrainingLabel
 from siftstream.schemas.errors import SchemaError
 from siftstream.settings import Settings

@@ -42,5 +42,5 @@ def fitted_head(settings: Settings, onnx: bytes, known: Gathered) -> Head | None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         job.write(folder)
-        asyncio.run(train(folder, settings.retrain.train.timeout))
+        asyncio.run(train(folder, settings.retrain.train.limits))
         return Head.from_bytes((folder / HEAD).read_bytes())

@@ -3,8 +3,11 @@
 import time
 from collections.abc import Sequence
 
+from siftstream.cli.trainers import how_far
 from siftstream.schemas import (
     EVENTS,
+    Action,
+    Command,
     DataUri,
     Drift,
     Features,
@@ -13,12 +16,14 @@ from siftstream.schemas import (
     Offer,
     Query,
     Reread,
+    RunState,
     Scores,
     Selected,
     Shadow,
     ShadowRound,
     Share,
     TrainingLabel,
+    TrainingRun,
 )
 from siftstream.schemas.arrays import ArraySpec, described
 from siftstream.schemas.bulk import Unreadable, decode_many
@@ -158,6 +163,14 @@ def event_line(event: object) -> str:
             return f"partition {event.partition} round {event.round}  {event.strategy}: {what}"
         case Reread():
             return f"partition {event.partition}  features {event.first} to {event.end} by {event.version}"
+        case TrainingRun():
+            state = how_far(event.progress) if event.state is RunState.RUNNING else event.state.value
+            why = f"  {event.reason}" if event.reason else ""
+            return f"{event.line}/{event.version}  {event.cause}  {event.labels} labels  {state}{why}"
+        case Command():
+            what = "asking" if event.action is not Action.TRAIN else "superseding" if event.supersede else ""
+            why = f": {event.why}" if event.why else ""
+            return f"{event.line}  {' '.join(filter(None, (event.action.value, what)))} by {event.by}{why}"
         case _:
             return str(event)
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from siftstream.agents.fetch.loaders.cache import Cache
 from siftstream.agents.fetch.transforms import make_transform
-from siftstream.agents.retrain.pool import Pool
 from siftstream.agents.retrain.samples import Samples
 from siftstream.connectors.sources.base import Entry, Source, event_of, refuse
 from siftstream.connectors.sources.lists import list_of
@@ -21,6 +20,7 @@ from siftstream.schemas import TrainingLabel
 from siftstream.schemas.arrays import Arrays, count
 from siftstream.schemas.errors import ConfigError
 from siftstream.settings import Settings
+from siftstream.streams.record import Record
 from siftstream.streams.view import View
 
 _LISTS: Final = (".csv", ".jsonl", ".txt")
@@ -59,28 +59,36 @@ def of_data(settings: Settings, words: list[str], most: int) -> Gathered:
 
 def of_labels(settings: Settings, most: int) -> Gathered:
     """Read the `most` samples that were labelled last; perhaps none."""
-    pool = Pool()
+    labels: dict[str, TrainingLabel] = {}
 
-    async def fold() -> None:
-        view = View(settings.kafka, settings.pipeline, TrainingLabel.topic, pool.fold)
+    def fold(record: Record) -> None:
+        label = TrainingLabel.decode(record.value)
+        labels[label.sample_id] = label
+
+    async def follow() -> None:
+        view = View(settings.kafka, settings.pipeline, TrainingLabel.topic, fold)
         try:
             await view.refresh()
         finally:
             await view.stop()
 
-    asyncio.run(fold())
-    newest = sorted(pool.labels(), key=lambda label: label.resolved_at)[-most:]
-    return _read(settings, newest)
+    asyncio.run(follow())
+    usable = [label for label in labels.values() if label.usable]
+    return _read(settings, sorted(usable, key=lambda label: label.resolved_at)[-most:])
 
 
-def _read(settings: Settings, labels: list[TrainingLabel]) -> Gathered:
+def samples_of(settings: Settings) -> Samples:
+    """Return what reads labelled samples, as the trainers of this configuration do."""
     limits = settings.fetch.cache
     folder = Path(limits.folder) if limits.folder else settings.state / "cache"
     cache = Cache(folder, limits.max_bytes) if limits.max_bytes else None
     transform = make_transform(settings.transform)
-    samples = Samples(settings.fetch, transform, settings.state / "samples", cache)
-    kept, inputs = asyncio.run(samples.of(labels))
-    return Gathered(inputs, kept)
+    return Samples(settings.fetch, transform, settings.state / "samples", cache)
+
+
+def _read(settings: Settings, labels: list[TrainingLabel]) -> Gathered:
+    read, inputs = asyncio.run(samples_of(settings).of([label.uri for label in labels]))
+    return Gathered(inputs, [label for label, there in zip(labels, read, strict=True) if there])
 
 
 def _source(word: str) -> Source:

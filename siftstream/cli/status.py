@@ -13,6 +13,7 @@ from rich.text import Text
 from siftstream.agents.infer.settings import LineSettings
 from siftstream.cli.cluster import settings_with_cluster
 from siftstream.cli.options import Config
+from siftstream.cli.trainers import trainers
 from siftstream.schemas.errors import UnavailableError
 from siftstream.streams.status import GroupStatus, Status, StatusReader, read_status
 
@@ -25,7 +26,7 @@ def status(
         bool, typer.Option("--watch", "-w", help="Show it anew every second, until Ctrl-C.")
     ] = False,
 ) -> None:
-    """Show each stage's lag and members, the window, labels, the live model, dead letters."""
+    """Show each stage's lag, the window, the trainers, labels, the live model, dead letters."""
     console = Console(highlight=False)
     settings = settings_with_cluster(config)
     if not watch:
@@ -47,7 +48,8 @@ def status(
 
 def view(state: Status, line: str, others: Sequence[LineSettings] = ()) -> Group:
     """Return a status as something that Rich prints."""
-    return Group(table_of(state), *map(Text, running(state)), Text(summary(state, line, others)))
+    lines = [*running(state), *trainers(state), summary(state, line, others)]
+    return Group(table_of(state), *map(Text, lines))
 
 
 def table_of(state: Status) -> Table:

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from siftstream.demo.digits import CLASSES, Digits, read_images
 from siftstream.demo.result import TARGET
-from siftstream.models.settings import TrainSettings
+from siftstream.models.training.settings import TrainSettings
 from siftstream.schemas.errors import TrainingError
 from siftstream.streams.lifeline import end_with_parent
 
@@ -99,13 +99,11 @@ def accuracy_of(
     from siftstream.models.cnn import cnn_onnx
     from siftstream.models.encoder import Encoder
     from siftstream.models.loaded import LoadedModel
-    from siftstream.models.training.fit import fit_full
+    from siftstream.models.training.full.fit import fit_cnn
 
     torch.set_num_threads(1)
-    weights = np.ones(len(images), np.float32)
-    fitted = fit_full(images, targets, weights, len(CLASSES), settings, lambda *_: None)
-    assert fitted.weights is not None
-    encoder = Encoder(cnn_onnx(fitted.weights, images.shape[1:]), threads=1, providers=("cpu",))
+    fitted, weights = fit_cnn(images, targets, len(CLASSES), settings)
+    encoder = Encoder(cnn_onnx(weights, images.shape[1:]), threads=1, providers=("cpu",))
     probs_BMC, _ = LoadedModel("random", CLASSES, encoder, fitted.head).predict(judged)
     return float((probs_BMC.mean(axis=1).argmax(axis=1) == truth).mean())
 

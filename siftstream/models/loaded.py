@@ -1,6 +1,6 @@
 """A model that runs: a version's encoder and head, checked to fit each other and the pipeline."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,7 +14,7 @@ from siftstream.models.inputs import check_fit
 from siftstream.models.passes import Passes
 from siftstream.models.settings import SPARE, ModelSettings
 from siftstream.models.spare import spare_encoder
-from siftstream.schemas import ModelVersion
+from siftstream.schemas import ModelInput, ModelVersion
 from siftstream.schemas.arrays import Specs
 from siftstream.schemas.errors import ModelError
 
@@ -72,6 +72,11 @@ class LoadedModel:
         """
         if version.encoder is None or version.head is None:
             raise ModelError(f"model {version.version}: is {version.status} and has nothing to load")
+        if version.collected:
+            raise ModelError(
+                f"model {version.version}: its files were deleted by the retention rule (retrain.keep);"
+                " train it again, and pin what must stay"
+            )
         if classes is not None and tuple(classes) != version.classes:
             raise ModelError(
                 f"model {version.version}: was trained for the classes {_few(version.classes)}, this pipeline"
@@ -81,6 +86,11 @@ class LoadedModel:
             encoder = previous.encoder
         else:
             encoder = Encoder(store.get(version.encoder), settings)
+        if version.inputs and version.inputs != encoder.inputs:
+            raise ModelError(
+                f"model {version.version}: its encoder reads {_told(encoder.inputs)}, the version says"
+                f" {_told(version.inputs)}; they do not belong together, train or import it again"
+            )
         if specs is not None:
             try:
                 check_fit(encoder.inputs, specs)
@@ -131,6 +141,10 @@ class LoadedModel:
         size, passes, dim = emb_BPD.shape
         probs = self.head.probs(emb_BPD.reshape(size * passes, dim))
         return probs.reshape(size, self.members, self.head.classes), emb_BPD.mean(axis=1)
+
+
+def _told(inputs: Mapping[str, ModelInput]) -> str:
+    return ", ".join(f"{name} {entry}" for name, entry in inputs.items())
 
 
 def _few(names: Sequence[str]) -> str:

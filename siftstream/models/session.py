@@ -1,6 +1,7 @@
 """Opens an encoder's graph in ONNX Runtime: on the best provider, in the best precision, quietly."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ import onnxruntime as ort
 
 from siftstream.models import providers
 from siftstream.models.graph_cache import GraphCache
+from siftstream.models.graph_check import check_graph
 from siftstream.models.half import TOLERANCE, drift, probe, to_half
 from siftstream.models.providers import PROVIDERS, Choice, choose
 from siftstream.models.settings import RuntimeSettings
@@ -32,6 +34,9 @@ _DTYPES: Final = {
 }
 _QUIET: Final = 4  # ONNX Runtime's own log: fatal only; every error reaches us as an exception as well
 _SHAPES: Final = {"min": 1, "opt": 128, "max": 256}  # batches that one TensorRT engine serves
+_WHERE: Final = re.compile(
+    r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : |/onnxruntime_src/\S+:\d+ .*?\) (?=[A-Z])"
+)
 log = getLogger(__name__)
 
 
@@ -89,8 +94,10 @@ def open_session(onnx: bytes, settings: RuntimeSettings, machine: Machine) -> Op
     """Return a session on the first provider that really runs.
 
     Raises:
-        ModelError: not a graph that ONNX Runtime loads, or not on the provider that is required.
+        ModelError: not a graph that ONNX Runtime loads, or that may be loaded, or not on the provider that is
+            required.
     """
+    check_graph(onnx)
     opening = _Opening(onnx, settings, machine)
     session, choice = choose(settings.providers, opening.on, require=settings.require, lacks=machine.lacks)
     return Opened(session, choice, "fp16" if session is opening.half else opening.made_in(session))
@@ -130,8 +137,9 @@ def dtype_of(entry: Any) -> np.dtype[Any]:
 
 
 def first_line(error: Exception) -> str:
-    """Return what an error of ONNX Runtime says, without the trace that follows."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    """Return what an error of ONNX Runtime says, without where in its source, and the trace that follows."""
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return _WHERE.sub("", first)[:300]
 
 
 class _Opening:

@@ -18,31 +18,41 @@ from siftstream.schemas.events import (
     VersionStatus,
 )
 from siftstream.schemas.ids import sample_id_of, share_of
+from siftstream.schemas.judgement import Figure, Judgement
 from siftstream.schemas.queries import Offer, Query
 from siftstream.schemas.shares import Share
+from siftstream.schemas.training import Action, Cause, Command, Progress, RunState, TrainingRun
 
 EVENTS: tuple[type[Event], ...] = (
     DataUri, Selected, Label, TrainingLabel, ModelVersion, Query, Offer, Share, Drift, ShadowRound, Reread,
+    TrainingRun, Command,
 )  # fmt: skip
 
 __all__ = [
     "BATCHES",
     "EVENTS",
     "MAX_SAMPLES",
+    "Action",
     "Artifact",
+    "Cause",
+    "Command",
     "DataUri",
     "Drift",
     "Event",
     "Features",
+    "Figure",
+    "Judgement",
     "Label",
     "LabelAction",
     "MicroBatch",
     "ModelInput",
     "ModelVersion",
     "Offer",
+    "Progress",
     "Query",
     "Reason",
     "Reread",
+    "RunState",
     "Scores",
     "Selected",
     "Shadow",
@@ -50,6 +60,7 @@ __all__ = [
     "Share",
     "Slice",
     "TrainingLabel",
+    "TrainingRun",
     "Trigger",
     "VersionStatus",
     "sample_id_of",

@@ -7,6 +7,7 @@
     ├── BrokerError          the local broker
     ├── ModelError           a model version or its artifacts
     ├── TrainingError        a training run
+    │   └── TrainingKilled   its child was killed from outside: the same labels may do another time
     ├── StrategyError        a strategy was asked for what it cannot do
     ├── UnavailableError     something outside is away for now: try again, the input is not to blame
     │   └── EmitTimeout      the broker did not acknowledge in time
@@ -37,7 +38,11 @@ class ModelError(SiftError):
 
 
 class TrainingError(SiftError):
-    """A training run failed; the live model stays."""
+    """A training run failed; the live model stays, and the same labels would fail again."""
+
+
+class TrainingKilled(TrainingError):
+    """The run's child was killed from outside (a signal, the kernel short of memory): try it again."""
 
 
 class StrategyError(SiftError):

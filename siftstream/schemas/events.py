@@ -20,6 +20,7 @@ from pydantic import (
 
 from siftstream.schemas.errors import SchemaError
 from siftstream.schemas.ids import sample_id_of
+from siftstream.schemas.judgement import Judgement
 
 SampleId = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 Uri = Annotated[str, StringConstraints(min_length=1, max_length=65_536)]
@@ -264,6 +265,7 @@ class VersionStatus(StrEnum):
     """What became of a trained model."""
 
     LIVE = "live"
+    RETIRED = "retired"  # was live: what is said of it later (a pin) does not put it live again
     CANDIDATE = "candidate"
     REJECTED = "rejected"
     FAILED = "failed"
@@ -309,6 +311,9 @@ class ModelVersion(Event):
     classes: tuple[str, ...] = Field(min_length=1)
     status: VersionStatus
     reason: str = Field(default="", description="One sentence: why this verdict.")
+    killed: bool = Field(
+        default=False, description="It failed because it was killed: the same labels may do another time."
+    )
     encoder: Artifact | None = None
     head: Artifact | None = None
     inputs: dict[str, ModelInput] = Field(
@@ -320,7 +325,16 @@ class ModelVersion(Event):
         le=1024,
         description="Runs of the encoder a sample, each with dropout masks of its own; 1: no dropout.",
     )
+    weights: Artifact | None = Field(
+        default=None, description="The encoder's weights for torch, from which the next may start warm."
+    )
+    lineage: Artifact | None = Field(default=None, description="JSON: labels, settings and code it is of.")
+    mode: str = Field(default="", description="full or head; empty for one that was not trained here.")
+    upto: tuple[int, ...] = Field(
+        default=(), description="Offsets in `labelled`, a partition each, before which it knows all."
+    )
     parent: str | None = None
+    replaced: str | None = Field(default=None, description="What was live when it went live.")
     trainer: str | None = None
     trained_on: int = Field(default=0, ge=0, description="Labels in the training slice.")
     learned_from: dict[str, int] = Field(
@@ -328,6 +342,10 @@ class ModelVersion(Event):
     )
     pool_size: int = Field(default=0, ge=0, description="Usable labels in L, all slices.")
     metrics: dict[str, float] = Field(default_factory=dict)
+    judgement: Judgement | None = Field(default=None, description="The table behind the verdict.")
+    pinned: bool = Field(default=False, description="Kept for ever: no retention rule deletes its files.")
+    held: bool = Field(default=False, description="While it is live, nothing else goes live by itself.")
+    collected: bool = Field(default=False, description="Its files are deleted, by the retention rule.")
     seconds: float = Field(default=0.0, ge=0.0, description="Wall time of the training run.")
     created_at: float = Field(default_factory=time.time, description="Seconds since the epoch, UTC.")
 

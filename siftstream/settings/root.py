@@ -1,7 +1,7 @@
 """The whole configuration as one model."""
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -28,6 +28,11 @@ class Settings(BaseSettings):
     )
 
     pipeline: PipelineSettings = PipelineSettings()
+    mode: Literal["asynchronous", "synchronous"] = Field(
+        default="asynchronous",
+        description="'synchronous' lets a partition ask again only when all it asked for is answered and a"
+        " training run knows the answers: annotators wait meanwhile. It exists to be compared with.",
+    )
     kafka: KafkaSettings = KafkaSettings()
     classes: tuple[str, ...] = Field(
         default=("no", "yes"),

@@ -17,14 +17,14 @@ from kafka.errors import KafkaError
 from kafka.protocol.consumer import OffsetSpec
 from kafka.structs import TopicPartition
 
-from siftstream.schemas import ModelVersion, VersionStatus
-from siftstream.schemas.errors import SchemaError, UnavailableError
+from siftstream.schemas import Action, Command, ModelVersion, RunState, TrainingRun
+from siftstream.schemas.errors import UnavailableError
+from siftstream.schemas.live import live_of
 from siftstream.streams.lag import Ages, Ends, Positions, by_topic, positions_of
+from siftstream.streams.latest import Latest
 from siftstream.streams.runs_on import RunsOn
 from siftstream.streams.settings import KafkaSettings, PipelineSettings
 from siftstream.streams.topics import TOPICS
-
-MODELS_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ class Status:
     records: Mapping[str, int]  # by the design's topic; records between first and last offset
     versions: tuple[ModelVersion, ...]  # in the order they were published
     partitions: int = 0
+    runs: tuple[TrainingRun, ...] = ()  # the newest granted one of each trainer
+    asking: Mapping[str, Command] = field(default_factory=dict[str, Command])  # by line: the last word on it
 
     @property
     def selected(self) -> int:
@@ -71,7 +73,7 @@ class Status:
     @property
     def live(self) -> dict[str, ModelVersion]:
         """The live version of each line of models."""
-        return {v.line: v for v in self.versions if v.status is VersionStatus.LIVE}
+        return live_of(self.versions)
 
     def group(self, name: str) -> GroupStatus | None:
         """The group of this name, if it was ever there."""
@@ -96,9 +98,13 @@ class StatusReader:
     pipeline: PipelineSettings
     _admin: Any = None
     _consumer: Any = None
-    _versions: dict[bytes, ModelVersion] = field(default_factory=dict[bytes, ModelVersion])
-    _read_to: int = 0  # offset in `models`
     _ages: Any = None
+
+    def __post_init__(self) -> None:
+        topic = self.pipeline.topic
+        self._versions = Latest(ModelVersion, topic(ModelVersion.topic))
+        self._training = Latest(TrainingRun, topic(TrainingRun.topic))
+        self._commands = Latest(Command, topic(Command.topic))
 
     def __enter__(self) -> Self:
         """Nothing is opened before the first reading."""
@@ -127,7 +133,9 @@ class StatusReader:
             self._open()
             ends = self._ends()
             groups = self._groups(ends)
-            self._read_versions(ends)
+            versions = self._versions.read(self._consumer, ends.last)
+            runs = self._training.read(self._consumer, ends.last)
+            commands = self._commands.read(self._consumer, ends.last)
         except KafkaError as error:
             self.close()
             raise UnavailableError(
@@ -140,7 +148,8 @@ class StatusReader:
             for spec in TOPICS
         }
         return Status(
-            time.time(), groups, records, tuple(self._versions.values()), self.pipeline.partitions
+            time.time(), groups, records, versions, self.pipeline.partitions, newest(runs),
+            {command.line: command for command in commands if command.action is not Action.TRAIN},
         )  # fmt: skip
 
     def _open(self) -> None:
@@ -186,31 +195,23 @@ class StatusReader:
             for topic, part in by_topic(positions[name], self.pipeline).items()
         )
 
-    def _read_versions(self, ends: Ends) -> None:
-        place = TopicPartition(self.pipeline.topic(ModelVersion.topic), 0)
-        end = ends.last.get(place, 0)
-        if end < self._read_to:  # the topic was made anew
-            self._read_to = 0
-            self._versions.clear()
-        if self._read_to >= end:
-            return
-        self._consumer.assign([place])
-        self._consumer.seek(place, self._read_to)
-        self._consumer.resume(place)
-        deadline = time.monotonic() + MODELS_WITHIN_S
-        while (at := self._consumer.position(place)) < end and time.monotonic() < deadline:
-            for records in self._consumer.poll(timeout_ms=200).values():
-                for record in records:
-                    self._fold(record.value)
-        self._read_to = at
 
-    def _fold(self, value: bytes | None) -> None:
-        try:
-            version = ModelVersion.decode(value)
-        except SchemaError:
-            return
-        self._versions.pop(version.key, None)
-        self._versions[version.key] = version
+def newest(runs: Iterable[TrainingRun]) -> tuple[TrainingRun, ...]:
+    """Return the newest run of each trainer of a line; a mere claim, which may not be granted, is none yet.
+
+    >>> facts = {"line": "main", "trainer": "r-0"}
+    >>> runs = [TrainingRun(version="1", state="done", **facts), TrainingRun(version="2", **facts)]
+    >>> [run.version for run in newest(runs)]
+    ['1']
+    """
+    last: dict[tuple[str, str], TrainingRun] = {}
+    for run in runs:
+        name = run.line, run.trainer
+        if run.state is not RunState.CLAIMED and (
+            name not in last or run.claimed_at >= last[name].claimed_at
+        ):
+            last[name] = run
+    return tuple(last[name] for name in sorted(last))
 
 
 def _group_status(

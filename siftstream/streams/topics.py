@@ -55,6 +55,8 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec("budget", parallel=False, configs=_COMPACT | _SETTLED | _LARGE),
     TopicSpec("drift", parallel=True, configs=_kept(30 * DAY) | _LARGE),
     TopicSpec("rereads", parallel=True, configs=_kept(DAY) | _LARGE),
+    TopicSpec("training", parallel=False, configs=_COMPACT | _LARGE),
+    TopicSpec("commands", parallel=False, configs=_COMPACT | _LARGE),
     TopicSpec("dead-letters", parallel=True, configs=_kept(30 * DAY) | _LARGER),
 )
 

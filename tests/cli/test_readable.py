@@ -7,6 +7,7 @@ import pytest
 
 from siftstream.cli.readable import lines_of
 from siftstream.schemas import (
+    Command,
     DataUri,
     Drift,
     Features,
@@ -21,6 +22,7 @@ from siftstream.schemas import (
     ShadowRound,
     Share,
     TrainingLabel,
+    TrainingRun,
 )
 from siftstream.schemas.errors import TransformError
 from siftstream.streams.dead_letters import dead_letter
@@ -76,6 +78,10 @@ VALUES = {
         partition=2, round=3, seen=4000, strategy="badge", sample_ids=("a", "b"), overlap=0.5
     ).encode(),
     "rereads": Reread(partition=2, version="v9", encoder="ab", first=100, end=250).encode(),
+    "training": TrainingRun(
+        line="main", version="r-0001", trainer="r", state="failed", labels=20, reason="no memory"
+    ).encode(),
+    "commands": Command(line="main", action="pause", by="label_limit", why="500 of 500").encode(),
 }
 SAID = {
     "data-uris": "one  file:///1.png  camera=3",
@@ -92,6 +98,8 @@ SAID = {
     "shadow-selected": "partition 2 round 3  badge: 2 samples, 50% really chosen",
     "rereads": "partition 2  features 100 to 250 by v9",
     "queries": "one  5 samples  by the configured strategy",
+    "training": "main/r-0001  labels  20 labels  failed  no memory",
+    "commands": "main  pause asking by label_limit: 500 of 500",
 }
 
 

@@ -70,6 +70,7 @@ def test_a_sound_module_that_gives_probabilities_is_cut_before_its_last_layer() 
     [
         ("torch:nowhere", ("3",), ConfigError, "write it as torch:package.module:function"),
         ("torch:", (), ConfigError, "names no model; write torch:NAME"),
+        ("hub:name", (), ConfigError, "write it as hub:OWNER/REPO:NAME, or hub:FOLDER:NAME"),
         ("torch:nowhere.at:all", ("3",), ConfigError, "cannot be imported: No module named 'nowhere'"),
         (f"{HERE}:nothing", ("3",), ConfigError, "cannot be imported: module .* has no attribute"),
         (f"{HERE}:Cnn", (), ConfigError, "needs --input"),

@@ -74,3 +74,43 @@ def broken() -> nn.Module:
 
 def no_module() -> int:
     return 3
+
+
+def answers_by_batch() -> nn.Module:
+    """What one sample is depends on the others: no encoder."""
+
+    class Centred(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(64, 8)
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            flow = self.layer(image.float().flatten(1) / 255)
+            return flow - flow.mean(0)
+
+    return Centred()
+
+
+class Pixels(nn.Module):
+    """Reads images as the transform makes them; gives embeddings, not classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(64, 8)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        if image.dtype != torch.uint8:
+            raise TypeError(f"uint8 wanted, {image.dtype} given")
+        return self.layer(image.float().flatten(1) / 255)
+
+
+class Steps(nn.Module):
+    """An embedding a step of a sequence."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(50, 8)
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        del attention_mask
+        return self.embedding(input_ids)

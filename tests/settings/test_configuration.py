@@ -167,6 +167,24 @@ def test_a_strategy_that_cannot_work_on_the_stream_is_refused_before_it_runs(
         check(settings_from({"classes": ["a", "b"], "select": {"strategy": strategy}}))
 
 
+@pytest.mark.parametrize(
+    ("retrain", "words"),
+    [
+        ({"gate": {"allowed": {"acuracy": 0.1}}}, "retrain.gate.allowed: no figure is called 'acuracy', the"),
+        ({"gate": {"allowed": {"recall/cta": 0.1}}}, "'recall/cta', the nearest is 'recall/cat'"),
+        (
+            {"train": {"calibration": {"method": "platt"}}},
+            "retrain.train.calibration.method: 'platt' is for two classes, and these are 3",
+        ),
+    ],
+)
+def test_a_gate_and_a_calibration_that_are_not_for_these_classes_are_refused(
+    retrain: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        check(settings_from({"classes": ["cat", "dog", "cow"], "retrain": retrain}))
+
+
 def test_a_cold_start_may_have_parameters() -> None:
     cold = {"name": "random_projection", "strategy": "k_means", "dim": 16}
     check(settings_from({"classes": ["a", "b"], "select": {"strategy": {"cold_start": cold}}}))

@@ -9,10 +9,10 @@ from siftstream.agents.infer.warming import warm
 from siftstream.agents.versions import Versions
 from siftstream.models.artifacts import ArtifactStore
 from siftstream.models.loaded import LoadedModel
-from siftstream.models.settings import ModelSettings
+from siftstream.models.settings import SPARE, ModelSettings
 from siftstream.schemas import ModelVersion
 from siftstream.schemas.arrays import Specs
-from siftstream.schemas.errors import ModelError, UnavailableError
+from siftstream.schemas.errors import ModelError, SiftError, UnavailableError
 from siftstream.streams.app import StageApp
 
 log = getLogger(__name__)
@@ -112,9 +112,24 @@ class LiveModel:
             return
         except ModelError as error:
             log.error("model %s is refused, %s: %s", version.version, self._stays(), error)
+            await self._stand_in()
         except Exception:  # one bad version must not end the worker, and every worker after it
             log.exception("model %s is refused, %s", version.version, self._stays())
+            await self._stand_in()
         self._settle(version)
+
+    async def _stand_in(self) -> None:
+        """Where nothing trained runs yet (a restart), run what was live before the version refused."""
+        running, earlier = self.deployment.model, self._versions.before
+        if earlier is None or (running is not None and running.version != SPARE):
+            return
+        try:
+            self.deployment.deploy(await asyncio.to_thread(self._load, earlier))
+            log.warning("infer runs model %s of line %s meanwhile", earlier.version, earlier.line)
+        except SiftError as error:
+            log.error("model %s, which was live before it, is refused as well: %s", earlier.version, error)
+        except Exception:
+            log.exception("model %s, which was live before it, is refused as well", earlier.version)
 
     def _stays(self) -> str:
         running = self.deployment.model

@@ -122,6 +122,8 @@ def _head(window: Window, newest: int, known: Known) -> LinearHead | None:
     if known.live is None or known.live[0] != window.version_of(newest):
         return None
     head = known.live[1]
+    if not head.linear:
+        return None
     temperature = np.float32(head.temperature)
     return LinearHead(head.weights_MDC / temperature, head.bias_MC / temperature)
 

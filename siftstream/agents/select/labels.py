@@ -20,6 +20,7 @@ class Labels:
         self._known: defaultdict[int, dict[str, int]] = defaultdict(dict)
         self._answered: defaultdict[int, Ids] = defaultdict(Ids)
         self._news: defaultdict[int, list[str]] = defaultdict(list)
+        self._labelled_to: defaultdict[int, int] = defaultdict(int)
 
     def fold(self, record: Record) -> None:
         """Learn one resolution; a sample without a label that counts is forgotten, and answered all the same.
@@ -34,6 +35,8 @@ class Labels:
             known.pop(label.sample_id, None)
         else:
             known[label.sample_id] = number
+        if label.usable and label.sample_id not in self._answered[record.partition]:
+            self._labelled_to[record.partition] = record.offset + 1
         self._answered[record.partition].add(label.sample_id)
         self._news[record.partition].append(label.sample_id)
 
@@ -44,6 +47,15 @@ class Labels:
     def answered(self, partition: int) -> Ids:
         """Ids of a partition that were labelled or skipped."""
         return self._answered[partition]
+
+    def labelled_to(self, partition: int) -> int:
+        """The offset after the last label of a sample that had none; 0 where there is no label."""
+        return self._labelled_to[partition]
+
+    @property
+    def training(self) -> int:
+        """Samples of the training slice with a label, in all partitions that were read."""
+        return sum(map(len, self._known.values()))
 
     def take_news(self, partition: int) -> list[str]:
         """Return the ids answered since this was asked last."""

@@ -76,7 +76,7 @@ class Picker:
 
     def pick(self, sight: Sight, size: int) -> list[Pick]:
         """Return at most `size` rows: the strategy's, best first, then the audit slice."""
-        audit = self._by_chance(sight, size)
+        audit = self.audit(sight, size)
         free = sight.but([pick.slot for pick in audit])
         return [*self._within(sight, free, size - len(audit), partial(self._by_strategy, sight)), *audit]
 
@@ -103,8 +103,8 @@ class Picker:
             raise StrategyError("no trained model has scored this window yet")
         return self._chosen(sight, slots, size, strategy, Reason.STRATEGY)
 
-    def _by_chance(self, sight: Sight, size: int) -> list[Pick]:
-        """Choose the audit slice uniformly; a fractional size is made whole by chance: right on average."""
+    def audit(self, sight: Sight, size: int) -> list[Pick]:
+        """Choose the audit slice of a round uniformly; a fractional size is made whole by chance."""
         free = sight.free
         expected = size * self._audit
         count = min(size, len(free), int(expected) + int(sight.rng.random() < expected % 1.0))

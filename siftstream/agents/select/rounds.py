@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Final
 
 import numpy as np
@@ -18,6 +19,15 @@ from siftstream.schemas.errors import StrategyError
 from siftstream.strategies import Need, Strategy
 
 SHOWN_CLASSES: Final = 10
+
+
+class May(StrEnum):
+    """What a round may choose; one that is put off by `LATER` is held as soon as its turn comes."""
+
+    ALL = "all"
+    AUDIT = "audit"
+    NOTHING = "nothing"
+    LATER = "later"
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,12 @@ class Rounds:
         sight = Sight(window, free, np.random.default_rng(seed), place.partition, known, room)
         made = self.events(window, self.picker.pick(sight, size), place)
         return made, self._shadows(sight, made, place) if made else []
+
+    def audit(self, window: Window, free: Slots, size: int, place: Place) -> list[Selected]:
+        """Choose the audit slice that a round of this size would have, and nothing else."""
+        # it often is of no sample, and the round then keeps its number: the place makes the next one differ
+        rng = np.random.default_rng([self.settings.seed, place.partition, place.number, window.seen])
+        return self.events(window, self.picker.audit(Sight(window, free, rng, place.partition), size), place)
 
     def events(self, window: Window, picks: Sequence[Pick], place: Place) -> list[Selected]:
         """Return picks as the events that leave."""

@@ -111,6 +111,11 @@ class AuditSettings(BaseModel):
     fraction: float = Field(
         default=0.1, ge=0.0, le=1.0, description="Share of each round chosen uniformly at random."
     )
+    while_paused: bool = Field(
+        default=False,
+        description="Go on asking for the audit slice of rounds by count and time while asking is paused: it"
+        " costs labels, and tells whether the accuracy holds.",
+    )
 
 
 class SelectSettings(BaseModel):

@@ -20,8 +20,9 @@ from siftstream.agents.select.ids import Ids
 from siftstream.agents.select.memory import Memory
 from siftstream.agents.select.picking import NOTHING
 from siftstream.agents.select.quotas import Room
-from siftstream.agents.select.rounds import Place, Rounds
+from siftstream.agents.select.rounds import May, Place, Rounds
 from siftstream.agents.select.triggers import Triggers
+from siftstream.agents.select.turns import Turns
 from siftstream.agents.select.window.floor import Floor
 from siftstream.agents.select.window.state import State
 from siftstream.agents.select.window.window import Window
@@ -61,6 +62,8 @@ class Shelf:
         self.triggers = Triggers(settings.trigger)
         self.drift = DriftWatch(settings.drift, partition, memory.drift)
         self.desk = Desk(rounds, partition)
+        self.turns = Turns()
+        self.kept_back: Trigger | None = None  # what made the round due that waits for its turn
         self.read = memory.head  # the last offset that was looked at, also where it held nothing
         self._owed: list[Offer] = []
 
@@ -91,6 +94,8 @@ class Shelf:
             periods = max(floor(self.chosen.timed_to / seconds), -(1 << 62) if periods is None else periods)
         counted = max(self._memory.counted_to, self.chosen.counted_to)
         self.triggers = Triggers(self._settings.trigger, counted_to=counted, periods=periods)
+        if self._memory.counted_to > self.chosen.counted_to:  # that round chose nothing: perhaps out of turn
+            self.kept_back = Trigger.COUNT
 
     def settle(self) -> None:
         """Take out of the queue what was answered already."""
@@ -173,8 +178,13 @@ class Shelf:
             return slots
         return slots[self.window.order[slots] >= self.window.seen - share * len(self.window)]
 
-    def hold(self, trigger: Trigger, now: float, known: Known = NOTHING) -> Held:
-        """Choose for a round; nothing stands before `note`."""
+    def hold(self, trigger: Trigger, now: float, known: Known = NOTHING, may: May = May.ALL) -> Held:
+        """Choose for a round what it may; nothing stands before `note`."""
+        if may is May.LATER and trigger is not Trigger.DEMAND:  # a demand comes again by itself
+            self.kept_back = trigger
+        if may in (May.LATER, May.NOTHING):
+            return Held()
+        self.kept_back = None
         free = self.free()
         wanted = min(self._wanted(trigger), len(free))
         left = self.budget.left(seen=self.window.seen, event_time=self.event_time, now=now, most=self._most)
@@ -182,6 +192,8 @@ class Shelf:
         if size <= 0:
             return Held(wanting=max(0, wanted))
         place = Place(self.partition, self.chosen.last_round + 1, trigger, now)
+        if may is May.AUDIT:
+            return Held(self._rounds.audit(self.window, free, size, place))
         room = (
             Room(self.budget, self._rounds.classes, self._rounds.untrained)
             if self.budget.has_quotas

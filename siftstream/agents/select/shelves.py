@@ -4,19 +4,23 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from logging import getLogger
 from typing import Any
 
+from siftstream.agents.asking import Asking
 from siftstream.agents.select.asking.questions import Questions
 from siftstream.agents.select.budget.budget import Budget
 from siftstream.agents.select.labels import Labels
 from siftstream.agents.select.memory import Memory
 from siftstream.agents.select.rounds import Rounds
 from siftstream.agents.select.shelf import Shelf
-from siftstream.schemas import Offer, Query, Scores, Selected, Share, TrainingLabel
+from siftstream.schemas import Command, Offer, Query, Scores, Selected, Share, TrainingLabel
 from siftstream.streams.app import StageApp
 from siftstream.streams.record import Outgoing, Record
 from siftstream.streams.view import View
 from siftstream.streams.work import Work, finish_patiently
+
+log = getLogger(__name__)
 
 
 def _nobody(sample_id: str, one: Selected | None) -> None:
@@ -36,7 +40,7 @@ class Owned:
 
 
 class Shelves:
-    """Restores shelves, and keeps what all of them read: answers, queries, offers, shares of the budget."""
+    """Restores shelves, and keeps what all read: answers, queries, offers, shares of the budget, pauses."""
 
     def __init__(self, app: StageApp, rounds: Rounds, line: str) -> None:
         """Args: the select app; how rounds are held; the main line of models."""
@@ -48,6 +52,7 @@ class Shelves:
         self._budgets: dict[int, Budget] = {}
         self.labels = Labels(rounds.classes)
         self.questions = Questions(app.pipeline.partitions)
+        self.asking = Asking(line)
         self.news = asyncio.Event()  # something came that is no record of `scores`
 
         def view(topic: str, fold: Any) -> View:
@@ -60,11 +65,13 @@ class Shelves:
         self._queries = view(Query.topic, self.questions.hear_query)
         self._offers = view(Offer.topic, self.questions.hear_offer)
         self._budget = view(Share.topic, self._hear)
+        self._commands = view(Command.topic, self._hear_command)
 
     async def begin(self) -> None:
         """Read what all shelves need, then follow it in the background."""
-        await asyncio.gather(*(view.refresh() for view in (self._queries, self._offers, self._budget)))
-        for view in (self._queries, self._offers, self._budget):
+        views = (self._queries, self._offers, self._budget, self._commands)
+        await asyncio.gather(*(view.refresh() for view in views))
+        for view in views:
             self._app.add_future(view.follow(self.news.set))
         mine = self._labelled.follow(self.news.set, partitions=self.partitions)
         self._app.add_future(mine)
@@ -104,7 +111,7 @@ class Shelves:
         self._selected.forget(partition)
         await asyncio.gather(
             self._selected.refresh([partition]), self._labelled.refresh([partition]), self._queries.refresh(),
-            self._offers.refresh(),
+            self._offers.refresh(), self._commands.refresh(),
         )  # fmt: skip
         self.labels.take_news(partition)
         answered = self.labels.answered(partition)
@@ -146,6 +153,13 @@ class Shelves:
         else:
             one = Selected.decode(record.value)
             self._learn(one.sample_id, one)
+
+    def _hear_command(self, record: Record) -> None:
+        paused = self.asking.paused
+        self.asking.fold(record)
+        if self.asking.said is not None and self.asking.paused != paused:
+            said, words = self.asking.said, "is paused" if self.asking.paused else "goes on"
+            log.info("asking %s, says %s: %s", words, said.by, said.why or "no reason given")
 
     def _hear(self, record: Record) -> None:
         self._shares.pop(record.key or b"", None)

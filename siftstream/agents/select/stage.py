@@ -5,7 +5,9 @@ import time
 from time import monotonic
 from typing import Any, Final
 
+from siftstream.agents.select.gate import Gate, Trained
 from siftstream.agents.select.heads import LiveHead
+from siftstream.agents.select.labels import Labels
 from siftstream.agents.select.rounds import Rounds
 from siftstream.agents.select.shelves import Owned, Shelves
 from siftstream.agents.select.steps import Steps
@@ -20,10 +22,16 @@ from siftstream.streams.work import Work, current_events, finish_patiently
 LOOK_EVERY_S: Final = 1.0  # at what only time makes due
 
 
-def attach(app: StageApp, rounds: Rounds, live: LiveHead, metrics: Metrics) -> None:
-    """Make `app` the select stage."""
+def attach(
+    app: StageApp, rounds: Rounds, live: LiveHead, metrics: Metrics, *, first_run: int | None = None
+) -> None:
+    """Make `app` the select stage; in synchronous mode a first run needs `first_run` training labels."""
     shelves = Shelves(app, rounds, live.line)
-    steps = Steps(app, rounds, live, shelves, metrics)
+    trained = None if first_run is None else trained_by(live, shelves.labels, first_run)
+    audits = rounds.settings.audit.while_paused
+    gate = Gate(shelves.asking, live.line, audit_while_paused=audits, trained=trained)
+    metrics.gauge("paused", "1 while asking is paused.", lambda: shelves.asking.paused)
+    steps = Steps(app, rounds, live, shelves, gate, metrics)
     arrivals = Arrivals(rounds.settings.budget.reshare_after)
 
     async def add(owned: Owned, record: Record) -> None:
@@ -50,7 +58,7 @@ def attach(app: StageApp, rounds: Rounds, live: LiveHead, metrics: Metrics) -> N
 
     @app.agent(app.source(Scores), name="select")
     async def select(stream: Any) -> None:
-        await live.begin()
+        await live.begin(shelves.news.set)
         await shelves.begin()
         app.add_future(look_around())
         async for events in pump(app, stream, at_most=64, within=0.05):
@@ -89,6 +97,14 @@ def attach(app: StageApp, rounds: Rounds, live: LiveHead, metrics: Metrics) -> N
             if generation == app.consumer_generation_id and not app.rebalancing:
                 await steps.care(owned, idle=arrivals.idle(tp))
                 commit_floor(tp, owned)
+
+
+def trained_by(live: LiveHead, labels: Labels, first_run: int) -> Trained:
+    """Return what turns go by in synchronous mode."""
+    return Trained(
+        labels.labelled_to, live.covered, lambda: live.versions,
+        lambda: live.ever_trained or labels.training >= first_run,
+    )  # fmt: skip
 
 
 class Arrivals:

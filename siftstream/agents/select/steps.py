@@ -8,11 +8,12 @@ from typing import Final
 
 from siftstream.agents.select.asking.questions import Question
 from siftstream.agents.select.candidates import Known
+from siftstream.agents.select.gate import Gate
 from siftstream.agents.select.heads import LiveHead
 from siftstream.agents.select.rounds import Rounds
 from siftstream.agents.select.shelf import Shelf
 from siftstream.agents.select.shelves import Owned, Shelves
-from siftstream.schemas import Event, Offer, Reread, Selected, Trigger
+from siftstream.schemas import Command, Event, Offer, Reread, Selected, Trigger
 from siftstream.streams.app import StageApp
 from siftstream.streams.metrics import Metrics
 from siftstream.streams.record import Outgoing
@@ -26,10 +27,13 @@ class Steps:
     """Takes steps for shelves whose lock the caller holds."""
 
     def __init__(
-        self, app: StageApp, rounds: Rounds, live: LiveHead, shelves: Shelves, metrics: Metrics,
+        self, app: StageApp, rounds: Rounds, live: LiveHead, shelves: Shelves, gate: Gate, metrics: Metrics,
         clock: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
-        """Args: the select app; how rounds are held; the live head; all shelves; metrics; the clock."""
+        """Args: the select app; how rounds are held; the live head; all shelves; what rounds may choose;
+        metrics; the clock.
+        """
+        self._gate = gate
         self._app, self._rounds, self._live, self._shelves = app, rounds, live, shelves
         self._clock = clock
         self._count = metrics.counter("samples", "Samples chosen, by reason, and recalled.", label="outcome")
@@ -45,7 +49,8 @@ class Steps:
     async def hold(self, owned: Owned, trigger: Trigger) -> int:
         """Hold a round in a thread, since some strategies think for seconds; return how many were chosen."""
         shelf, now = owned.shelf, self._clock()
-        held = await asyncio.to_thread(shelf.hold, trigger, now, self.known(shelf))
+        may = self._gate.may(shelf, trigger)
+        held = await asyncio.to_thread(shelf.hold, trigger, now, self.known(shelf), may)
         await self._write(shelf, [*held.chosen, *held.shadows])
         self._noted(shelf, held.chosen)
         owned.wanting = held.wanting
@@ -75,8 +80,11 @@ class Steps:
             await self._ask(shelf, question)
         if shelf.triggers.ticks(self._clock()):
             await self.hold(owned, Trigger.TIME)
+        if (kept_back := self._gate.kept_back(shelf)) is not None:
+            await self.hold(owned, kept_back)
         while shelf.budget.refill() > 0 and await self.hold(owned, Trigger.DEMAND):
             pass
+        await self._ask_for_training(shelf)
         await self._share(owned, idle=idle)
         if self._rounds.settings.rescore == "reinfer":
             await self._score_again(owned)
@@ -106,6 +114,12 @@ class Steps:
         elif not shelf.desk.has(name) and not question.expired(now) and self._has_read(shelf, question):
             offer = await asyncio.to_thread(shelf.offer, question, self.known(shelf))
             await self._send([Outgoing(Offer.topic, offer.encode(), offer.key, 0)])
+
+    async def _ask_for_training(self, shelf: Shelf) -> None:
+        """In synchronous mode, where all samples of a round are answered."""
+        command = self._gate.request(shelf)
+        if command is not None:
+            await self._send([Outgoing(Command.topic, command.encode(), command.key, 0)])
 
     def _has_read(self, shelf: Shelf, question: Question) -> bool:
         """Whether the partition is where the query wants it: the asker sees what it pushed before."""

@@ -1,6 +1,6 @@
 """From a model's classes to the pipeline's: the same in another order, a part of them, or a new head."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,7 +49,7 @@ def fit_classes(head: Head | None, dim: int, known: tuple[str, ...], options: Op
     if named and named != wanted:
         columns = tuple(named.index(name) for name in wanted)
         picked = np.array(columns)
-        kept = Head(head.weights_MDC[:, :, picked], head.bias_MC[:, picked], head.temperature)
+        kept = replace(head, weights_MDC=head.weights_MDC[:, :, picked], bias_MC=head.bias_MC[:, picked])
         return Fitted(
             kept, columns, f"{len(wanted)} of the model's {head.classes} classes, in the pipeline's order"
         )

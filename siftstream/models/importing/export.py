@@ -41,7 +41,7 @@ def exported(made: Module, options: Options) -> Plain:
                 input_names=[entry.name for entry in made.inputs], output_names=[OUTPUT],
                 dynamic_shapes=_free_axes(torch, made), external_data=False,
             )  # fmt: skip
-            data = program.model_proto.SerializeToString()
+            data = _plain(program.model_proto).SerializeToString(deterministic=True)
         except Exception as error:  # the exporter's errors, and the module's own
             words = (" ".join(str(error).split()) or type(error).__name__)[:300]
             raise ModelError(f"{made.name}: torch cannot export it: {words}") from error
@@ -54,6 +54,15 @@ def exported(made: Module, options: Options) -> Plain:
 
     words = f"{made.words}: exported in {time.monotonic() - began:.1f} s, opset {options.opset}"
     return Plain(made.name, Graph.read(data), words, made.mean, made.std, made.classes, original)
+
+
+def _plain(model: Any) -> Any:
+    """Drop what the exporter notes for developers: lines of code with their folders."""
+    for part in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer,
+                 *model.graph.input, *model.graph.output):  # fmt: skip
+        del part.metadata_props[:]
+        part.doc_string = ""
+    return model
 
 
 def _example(entry: InputOption) -> NDArray[Any]:

@@ -32,13 +32,15 @@ def module(name: str, options: Options) -> Module:
         made = _made(transformers, name, config, random=options.random or options.weights is not None)
     except Exception as error:  # of the library: no such name, no network, a format it does not know
         words = (" ".join(str(error).split()) or type(error).__name__)[:300]
-        raise ModelError(f"{source}: transformers cannot load it: {words}") from error
+        raise ModelError(f"{source}: transformers cannot load it: {words}; {options.instead}") from error
     loaded = load_weights(made, options)
     main = str(getattr(made, "main_input_name", "input_ids"))
-    mean, std, size = _of_images(transformers, name, config) if main == "pixel_values" else ((), (), 0)
+    channels = int(getattr(config, "num_channels", 3))
+    images = main == "pixel_values"
+    mean, std, size = _of_images(transformers, name, config, channels) if images else ((), (), 0)
     inputs = {
         "input_ids": _IDS, "input_values": _WAVE,
-        "pixel_values": (InputOption("pixel_values", (int(getattr(config, "num_channels", 3)), size, size)),),
+        "pixel_values": (InputOption("pixel_values", (channels, size, size)),),
     }.get(main, ())  # fmt: skip
     if not (options.inputs or inputs):
         raise ModelError(f"{source}: reads {main}; give its shape, such as --input {main}=80x3000")
@@ -46,7 +48,7 @@ def module(name: str, options: Options) -> Module:
     labels: dict[int, str] = getattr(config, "id2label", None) or {}
     own = loaded or (", random weights" if options.random else ", its own weights")
     return Module(
-        _answering(made, [entry.name for entry in options.inputs or inputs]),
+        _answering(made, _named(main, options.inputs or inputs)),
         name.rstrip("/").rpartition("/")[2],
         f"{type(made).__name__} of Hugging Face{own}", options.inputs or inputs, mean=mean, std=std,
         classes=tuple(labels[number] for number in sorted(labels)) if classified else (), variadic=True,
@@ -63,7 +65,14 @@ def _made(transformers: Any, name: str, config: Any, *, random: bool) -> Any:
     return auto.from_config(config) if random else auto.from_pretrained(name)
 
 
-def _of_images(transformers: Any, name: str, config: Any) -> tuple[tuple[float, ...], tuple[float, ...], int]:
+def _named(main: str, inputs: Sequence[InputOption]) -> list[str]:
+    """Return what the model calls its inputs: a single one is its main one, whatever we call it."""
+    return [main] if len(inputs) == 1 else [entry.name for entry in inputs]
+
+
+def _of_images(
+    transformers: Any, name: str, config: Any, channels: int
+) -> tuple[tuple[float, ...], tuple[float, ...], int]:
     """Return mean, std and side as the model's own image processor is configured."""
     size = getattr(config, "image_size", None) or 224
     try:
@@ -72,7 +81,12 @@ def _of_images(transformers: Any, name: str, config: Any) -> tuple[tuple[float, 
         said = {}
     mean: Sequence[float] = said.get("image_mean") or (0.5,)
     std: Sequence[float] = said.get("image_std") or (0.5,)
-    return tuple(mean), tuple(std), size if isinstance(size, int) else int(size[0])
+    sides = size if isinstance(size, int) else int(size[0])
+    return _each(mean, channels), _each(std, channels), sides
+
+
+def _each(values: Sequence[float], channels: int) -> tuple[float, ...]:
+    return tuple(values) * channels if len(values) == 1 else tuple(values)
 
 
 def _answering(model: Any, names: Sequence[str]) -> Any:

@@ -49,10 +49,7 @@ def normalise(graph: Graph, mean: tuple[float, ...], std: tuple[float, ...]) -> 
     name, channels_last = found
     spec = graph.inputs[name]
     channels = spec.shape[2] if channels_last else spec.shape[0]
-    mean_C = _per_channel("mean", mean or (0.0,), channels or 0)
-    std_C = _per_channel("std", std or (1.0,), channels or 0)
-    if not (std_C > 0).all():
-        raise ConfigError("--std: must be positive numbers, of pixels scaled to 0..1")
+    mean_C, std_C = per_channel(mean, std, channels or 0)
     _insert(graph, name, channels_last, mean_C, std_C)
 
     def to_original(arrays: Arrays) -> dict[str, NDArray[Any]]:
@@ -66,7 +63,35 @@ def normalise(graph: Graph, mean: tuple[float, ...], std: tuple[float, ...]) -> 
     return Normalised(f"{name} is uint8 now, normalised in the graph: {how}{turned}", to_original)
 
 
-def _per_channel(option: str, values: tuple[float, ...], channels: int) -> NDArray[np.float32]:
+def per_channel(
+    mean: tuple[float, ...], std: tuple[float, ...], channels: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return mean and deviation of each channel's pixels / 255; without any, 0 and 1.
+
+    Raises:
+        ConfigError: mean and std do not fit the channels.
+    """
+    mean_C = _channels("mean", mean or (0.0,), channels)
+    std_C = _channels("std", std or (1.0,), channels)
+    if not (std_C > 0).all():
+        raise ConfigError("--std: must be positive numbers, of pixels scaled to 0..1")
+    return mean_C, std_C
+
+
+def scale_and_shift(
+    mean_C: NDArray[np.float32], std_C: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return [C, 1, 1] so that pixel * scale - shift is (pixel / 255 - mean) / std.
+
+    >>> scale, shift = scale_and_shift(np.float32([0.5]), np.float32([0.25]))
+    >>> (np.array([[[0, 255]]]) * scale - shift).round(3).tolist()
+    [[[-2.0, 2.0]]]
+    """
+    scale_C, shift_C = np.float32(1) / (np.float32(255) * std_C), mean_C / std_C
+    return scale_C[:, None, None].astype(np.float32), shift_C[:, None, None].astype(np.float32)
+
+
+def _channels(option: str, values: tuple[float, ...], channels: int) -> NDArray[np.float32]:
     if len(values) not in (1, channels) or not np.isfinite(values).all():
         raise ConfigError(
             f"--{option}: {len(values)} numbers for {channels} channels; give one, or one a channel"
@@ -85,8 +110,7 @@ def _insert(
         for n, side in zip(shape[1:], ("height", "width"), strict=True)
     ]
     entry.CopyFrom(helper.make_tensor_value_info(name, TensorProto.UINT8, [BATCH, shape[0], *sides]))
-    scale = graph.weight((1 / (255 * std_C))[:, None, None])
-    shift = graph.weight((mean_C / std_C)[:, None, None])
+    scale, shift = (graph.weight(values) for values in scale_and_shift(mean_C, std_C))
     ready = f"{name}/normalised"
     graph.rename(name, ready)
     steps: list[tuple[str, list[str], dict[str, Any]]] = [

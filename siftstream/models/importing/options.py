@@ -75,6 +75,8 @@ class Options:
     """Weights for a model of a library or of a callable, a safetensors file or a torch state dict."""
     random: bool = False
     """Take a library's model with random weights."""
+    instead: str = "try --weights FILE"
+    """What to do where a library's own weights cannot be had."""
     passes: int = 1
     """Monte-Carlo dropout: runs a sample, each with masks of its own; 1: dropout stays off."""
     opset: int = 20

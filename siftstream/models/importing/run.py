@@ -53,7 +53,8 @@ def import_model(
     """Make a model of theirs ours.
 
     Args:
-        source: A .onnx file, torch:package.module:function, torchvision:NAME, timm:NAME or hf:NAME.
+        source: A .onnx file, torch:package.module:function, torchvision:NAME, timm:NAME,
+            hub:OWNER/REPO:NAME or hf:NAME.
         options: What the user says of it.
         samples: Arrays [B, ...] as the pipeline's transform makes them; none: random ones.
         specs: What that transform makes; sizes that the model leaves open are tried with them.

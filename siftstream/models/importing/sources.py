@@ -50,6 +50,7 @@ LIBRARIES = {
     "torch": "siftstream.models.importing.torch_callable",
     "torchvision": "siftstream.models.importing.torchvision_zoo",
     "timm": "siftstream.models.importing.timm_zoo",
+    "hub": "siftstream.models.importing.torch_hub",
     "hf": "siftstream.models.importing.hugging_face",
 }
 """Modules by the prefix of a source; each has a function `module(name, options) -> Module`."""
@@ -62,14 +63,10 @@ def plain(source: str, options: Options) -> Plain:
         ConfigError: no such kind of source, or its library is not installed.
         ModelError: it cannot be read or exported.
     """
-    kind, colon, name = source.partition(":")
-    if colon and kind in LIBRARIES:
-        if not name:
-            raise ConfigError(f"{source}: names no model; write {kind}:NAME")
-        made = import_module(LIBRARIES[kind]).module(name, options)
+    if source.partition(":")[0] in LIBRARIES and ":" in source:
         from siftstream.models.importing.export import exported
 
-        return exported(made, options)
+        return exported(made(source, options), options)
     path = Path(source)
     if path.suffix.lower() != ".onnx":
         raise ConfigError(
@@ -78,6 +75,19 @@ def plain(source: str, options: Options) -> Plain:
         )
     graph = Graph.read(path)
     return Plain(path.stem, graph, f"{path.name}: ONNX, opset {graph.opset}, {len(graph.nodes)} nodes")
+
+
+def made(source: str, options: Options) -> Module:
+    """Return the torch module that `KIND:NAME` names.
+
+    Raises:
+        ConfigError: it names none, or its library is not installed.
+        ModelError: it cannot be had.
+    """
+    kind, _, name = source.partition(":")
+    if not name:
+        raise ConfigError(f"{source}: names no model; write {kind}:NAME")
+    return import_module(LIBRARIES[kind]).module(name, options)
 
 
 def library(package: str, source: str) -> Any:

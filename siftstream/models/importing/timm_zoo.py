@@ -22,7 +22,7 @@ def module(name: str, options: Options) -> Module:
     try:
         made = timm.create_model(name, pretrained=own)
     except Exception as error:  # a download fails in many ways
-        raise ModelError(f"{source}: its weights cannot be had: {error}; try --weights FILE") from error
+        raise ModelError(f"{source}: its weights cannot be had: {error}; {options.instead}") from error
     loaded = load_weights(made, options)
     config: dict[str, Any] = timm.data.resolve_model_data_config(made)
     return Module(

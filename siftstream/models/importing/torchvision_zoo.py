@@ -4,7 +4,7 @@ from siftstream.models.importing.options import InputOption, Options
 from siftstream.models.importing.sources import Module, library, load_weights
 from siftstream.schemas.errors import ConfigError, ModelError
 
-_MEAN, _STD, _SIZE = (
+MEAN, STD, SIZE = (
     (0.485, 0.456, 0.406),
     (0.229, 0.224, 0.225),
     224,
@@ -28,13 +28,13 @@ def module(name: str, options: Options) -> Module:
     try:
         made = models.get_model(name, weights=own)
     except Exception as error:  # a download fails in many ways
-        raise ModelError(f"{source}: its weights cannot be had: {error}; try --weights FILE") from error
+        raise ModelError(f"{source}: its weights cannot be had: {error}; {options.instead}") from error
     loaded = load_weights(made, options) or (f", weights {own.name}" if own else ", random weights")
     preset = known.DEFAULT.transforms()
-    size = next(iter(getattr(preset, "crop_size", ()) or ()), _SIZE)
+    size = next(iter(getattr(preset, "crop_size", ()) or ()), SIZE)
     return Module(
         made, name, f"{name} of torchvision{loaded}",
         options.inputs or (InputOption("image", (3, size, size)),),
-        mean=tuple(getattr(preset, "mean", _MEAN)), std=tuple(getattr(preset, "std", _STD)),
+        mean=tuple(getattr(preset, "mean", MEAN)), std=tuple(getattr(preset, "std", STD)),
         classes=tuple(known.DEFAULT.meta.get("categories", ())) if own is not None else (),
     )  # fmt: skip

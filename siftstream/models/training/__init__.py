@@ -1,6 +1,28 @@
 """What learns: a training run in a child process, the only place where torch is imported."""
 
-from siftstream.models.training.job import ENCODER, FROZEN, HEAD, Job, Report
+from siftstream.models.training.job import (
+    EMBEDDINGS,
+    ENCODER,
+    FROZEN,
+    HEAD,
+    KNOWN,
+    TENSORS,
+    Job,
+    Report,
+    inputs_file,
+)
 from siftstream.models.training.run import Trainer, train
 
-__all__ = ["ENCODER", "FROZEN", "HEAD", "Job", "Report", "Trainer", "train"]
+__all__ = [
+    "EMBEDDINGS",
+    "ENCODER",
+    "FROZEN",
+    "HEAD",
+    "KNOWN",
+    "TENSORS",
+    "Job",
+    "Report",
+    "Trainer",
+    "inputs_file",
+    "train",
+]

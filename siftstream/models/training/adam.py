@@ -17,6 +17,16 @@ class AdamW:
         self._squares = [torch.zeros_like(p) for p in self._parameters]
         self._steps = 0
 
+    @property
+    def param_groups(self) -> list[dict[str, list[Tensor]]]:
+        """The parameters as torch's gradient scaler looks for them."""
+        return [{"params": self._parameters}]
+
+    def forget(self) -> None:
+        """Forget the gradients without a step."""
+        for parameter in self._parameters:
+            parameter.grad = None
+
     @torch.no_grad()
     def step(self, rate: float, beta1: float = 0.9, beta2: float = 0.999) -> None:
         """Move the parameters against their gradients by about `rate`, then forget the gradients."""

@@ -1,7 +1,8 @@
 """Which model versions have learned from a sample, or were judged by it.
 
-A version does not name its samples. A trainer takes all of `labelled` as it stands when a training begins, so
-what is known is whether the sample's label was in that pool then: resolved before, and not taken back.
+A version does not name its samples. A trainer takes all of `labelled` as it stands when a training begins,
+and the version says up to which offsets that was: what it knew of a sample is its last record before. Of a
+version that does not say so, the clocks must tell: what was resolved before, and not taken back.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from siftstream.schemas import ModelVersion, Slice, TrainingLabel, VersionStatus
+from siftstream.streams.story.found import Found
 
 Part: TypeAlias = Literal["learned", "judged", "perhaps"]
 
@@ -27,21 +29,22 @@ class Learned:
 
 
 def learned(
-    versions: Sequence[ModelVersion], labels: Sequence[TrainingLabel], words: Sequence[float] = ()
+    versions: Sequence[ModelVersion], labels: Sequence[Found], words: Sequence[float] = ()
 ) -> list[Learned]:
     """Return what each training had of the sample, in the order in which they began.
 
     Args:
         versions: Every version, in the order of `models`.
-        labels: The sample's resolutions that `labelled` still has, in order.
+        labels: The sample's resolutions (`TrainingLabel`) that `labelled` still has, in order.
         words: When annotators said something of it; more words than resolutions: some are compacted away.
 
     >>> from siftstream.schemas import Artifact
     >>> file = Artifact(uri="file:///m", sha256="0" * 64, size=1)
     >>> v3 = ModelVersion(line="main", version="v3", classes=("a",), status="live", encoder=file, head=file,
-    ...     trained_on=9, created_at=100.0, seconds=20.0)
-    >>> cat = TrainingLabel(sample_id="s", uri="file:///s", label="cat", resolved_at=79.0)
-    >>> learned([v3], [cat])[0].text
+    ...     trained_on=9, upto=(0, 8), created_at=100.0, seconds=20.0)
+    >>> cat = TrainingLabel(sample_id="s", uri="file:///s", label="cat")
+    >>> dog = cat.model_copy(update={"label": "dog"})
+    >>> learned([v3], [Found("labelled", 1, 7, 79.0, cat), Found("labelled", 1, 8, 79.1, dog)])[0].text
     "its label 'cat' was in the pool when v3's training began"
     """
     newest = {version.key: version for version in versions}
@@ -50,9 +53,9 @@ def learned(
     return sorted((one for one in found if one is not None), key=lambda one: (one.began, one.version))
 
 
-def _part(version: ModelVersion, labels: Sequence[TrainingLabel], words: Sequence[float]) -> Learned | None:
+def _part(version: ModelVersion, labels: Sequence[Found], words: Sequence[float]) -> Learned | None:
     began = version.created_at - version.seconds
-    standing = next((label for label in reversed(labels) if label.resolved_at <= began), None)
+    standing = _standing(version, labels, began)
     if standing is None:
         compacted = len(labels) < len(words)
         if not (compacted and labels and min(words) <= began):
@@ -70,6 +73,20 @@ def _part(version: ModelVersion, labels: Sequence[TrainingLabel], words: Sequenc
     kept = "chosen for the audit" if standing.slice is Slice.AUDIT else "held out"
     text = f"its label '{standing.label}' was in the pool {when}, {kept}: to judge it, not to train it"
     return _said(version, began, "judged", standing.label, text)
+
+
+def _standing(version: ModelVersion, labels: Sequence[Found], began: float) -> TrainingLabel | None:
+    """The last resolution that a version knew; compaction removes none of it while it keeps an older one."""
+    for found in reversed(labels):
+        label, place = found.what, found.partition
+        if not isinstance(label, TrainingLabel):
+            continue
+        known = (
+            found.offset < version.upto[place] if place < len(version.upto) else label.resolved_at <= began
+        )
+        if known:
+            return label
+    return None
 
 
 def _said(version: ModelVersion, began: float, part: Part, label: str | None, text: str) -> Learned:

@@ -71,7 +71,7 @@ def story_of(
     ('pushed, not fetched yet', 'pushed: file:///a.png')
     """
     ordered = in_order(found)
-    resolved = [one.what for one in ordered if isinstance(one.what, TrainingLabel)]
+    resolved = [one for one in ordered if isinstance(one.what, TrainingLabel)]
     words = [one.at for one in ordered if isinstance(one.what, Label)]
     models = [one.what for one in versions if isinstance(one.what, ModelVersion)]
     trained = learned(models, resolved, words)

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from siftstream.agents.asking import Asking
 from siftstream.agents.select.asking.questions import Questions
 from siftstream.agents.select.candidates import Known
+from siftstream.agents.select.gate import Gate, Trained
 from siftstream.agents.select.ids import Ids
 from siftstream.agents.select.memory import Memory
 from siftstream.agents.select.rounds import Rounds
 from siftstream.agents.select.settings import SelectSettings
 from siftstream.agents.select.shelf import Shelf
-from siftstream.schemas import Offer, Query, Scores, Selected, Share, Trigger
+from siftstream.schemas import Action, Command, Offer, Query, Reason, Scores, Selected, Share, Trigger
 from siftstream.streams.record import Record
 from tests.agents.select.stream import CLASSES
 
@@ -30,6 +32,8 @@ class Log:
     selected: list[tuple[str, Selected | None]] = field(default_factory=list)  # none: a recall
     answered: Ids = field(default_factory=Ids)
     answers: list[str] = field(default_factory=list)
+    labelled_to: int = 0
+    covered: int = 0  # of the answers, those that a training run knows
     commit: tuple[int, str] = (0, "")
 
     def standing(self) -> dict[str, Selected]:
@@ -48,7 +52,7 @@ class World:
 
     def __init__(
         self, settings: dict[str, Any], partitions: int = 1, classes: Sequence[str] = CLASSES,
-        now: float = 1_000_000.0,
+        now: float = 1_000_000.0, synchronous: bool = False,
     ) -> None:  # fmt: skip
         self.settings = SelectSettings.model_validate(settings)
         self.rounds = Rounds(self.settings, classes, "spare")
@@ -57,6 +61,18 @@ class World:
         self.queries: list[Query] = []
         self.offers: list[Offer] = []
         self.questions = Questions(partitions)
+        self.commands: list[Command] = []  # those that select wrote
+        self.asking = Asking("main")
+        self.versions = 0
+        self.synchronous, self.trainable = synchronous, True
+        trained = Trained(
+            lambda p: self.logs[p].labelled_to, lambda p: self.logs[p].covered, lambda: self.versions,
+            lambda: self.trainable,
+        )  # fmt: skip
+        self.gate = Gate(
+            self.asking, "main", audit_while_paused=self.settings.audit.while_paused,
+            trained=trained if synchronous else None,
+        )  # fmt: skip
         self.shelves: list[Shelf] = []
         self.wanting = [0] * partitions
         self.now = now
@@ -106,7 +122,10 @@ class World:
 
     def hold(self, p: int, trigger: Trigger) -> int:
         shelf = self.shelves[p]
-        held = shelf.hold(trigger, self.now, Known(classes=self.rounds.classes))
+        held = shelf.hold(
+            trigger, self.now, Known(classes=self.rounds.classes), self.gate.may(shelf, trigger)
+        )
+        self.in_turn(p, held.chosen)
         self.choose(p, held.chosen)
         self.wanting[p] = held.wanting
         return len(held.chosen)
@@ -149,6 +168,8 @@ class World:
     def answer(self, p: int, sample_id: str) -> None:
         """Somebody labels or skips a sample."""
         log = self.logs[p]
+        if sample_id not in log.answered:
+            log.labelled_to = len(log.answers) + 1
         log.answered.add(sample_id)
         log.answers.append(sample_id)
         self.shelves[p].answer([sample_id])
@@ -167,8 +188,13 @@ class World:
             self.ask(p, question)
         if shelf.triggers.ticks(self.now):
             self.hold(p, Trigger.TIME)
+        if (kept_back := self.gate.kept_back(shelf)) is not None:
+            self.hold(p, kept_back)
         while shelf.budget.refill() > 0 and self.hold(p, Trigger.DEMAND):
             pass
+        if (command := self.gate.request(shelf)) is not None:
+            self.written(command)
+            self.commands.append(command)
         self.share(p, self.wanting[p], idle=idle)
         self.commit(p)
 
@@ -192,7 +218,28 @@ class World:
         self.questions.hear_query(Record("queries", 0, len(self.queries), query.key, query.encode()))
         return query
 
+    def say(self, action: Action, by: str = "person") -> None:
+        """Somebody pauses or resumes asking."""
+        self.asking.hear(Command(line="main", action=action, by=by))
+
+    def train(self, upto: list[int] | None = None) -> None:
+        """A training run ends, which knew so many answers of each partition; none: all."""
+        self.versions += 1
+        for p, log in enumerate(self.logs):
+            log.covered = max(log.covered, len(log.answers) if upto is None else upto[p])
+
     # -- what must hold
+
+    def in_turn(self, p: int, made: list[Selected]) -> None:
+        """No round chooses while asking is paused or, in synchronous mode, before its turn."""
+        if self.asking.paused:
+            assert not made or self.settings.audit.while_paused
+            assert {one.reason for one in made} <= {Reason.AUDIT}
+        elif made and self.synchronous and self.trainable:
+            log = self.logs[p]
+            standing = log.standing().keys()
+            assert standing <= set(log.answers), "somebody has not answered yet"
+            assert standing <= set(log.answers[: log.covered]), "no run knows the answers"
 
     def nobody_is_asked_twice(self) -> None:
         for log in self.logs:

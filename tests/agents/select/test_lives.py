@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from siftstream.schemas import Reason
+from siftstream.schemas import Action, Reason
 from tests.agents.select.lives import Died, World, last
 from tests.agents.select.stream import batch_of
 
@@ -41,7 +41,9 @@ configs = st.fixed_dictionaries(
         ),
         "outstanding": st.just({}) | st.just({"low": LOW, "high": HIGH, "ttl": 30.0}),
         "strategy": st.just({"name": "margin"}),
-        "audit": st.fixed_dictionaries({"fraction": st.sampled_from([0.0, 0.3, 1.0])}),
+        "audit": st.fixed_dictionaries(
+            {"fraction": st.sampled_from([0.0, 0.3, 1.0]), "while_paused": st.booleans()}
+        ),
         "seed": st.integers(0, 1000),
     }
 )
@@ -50,9 +52,9 @@ configs = st.fixed_dictionaries(
 class Lives(RuleBasedStateMachine):
     """A pipeline whose workers may die at any write."""
 
-    @initialize(config=configs)
-    def begin(self, config: dict[str, Any]) -> None:
-        self.world = World(config, PARTITIONS)
+    @initialize(config=configs, synchronous=st.booleans())
+    def begin(self, config: dict[str, Any], synchronous: bool) -> None:
+        self.world = World(config, PARTITIONS, synchronous=synchronous)
         self.clock = 1_000_000.0
 
     partition = st.integers(0, PARTITIONS - 1)
@@ -90,6 +92,18 @@ class Lives(RuleBasedStateMachine):
         self.world.die_in = dies
         self.alive(p, lambda: self.world.care(p, idle=idle))
         self.world.die_in = None
+
+    @rule(action=st.sampled_from([Action.PAUSE, Action.RESUME, Action.RESUME]))
+    def say(self, action: Action) -> None:
+        """A person pauses or resumes asking."""
+        self.world.say(action)
+
+    @rule(p=partition, known=st.none() | st.floats(0, 1))
+    def train(self, p: int, known: float | None) -> None:
+        """A version comes; perhaps it knew only some of the answers."""
+        answers = [len(log.answers) for log in self.world.logs]
+        self.world.train(None if known is None else [int(known * count) for count in answers])
+        self.world.care(p)
 
     @rule(p=partition)
     def die(self, p: int) -> None:
@@ -172,10 +186,13 @@ def by_place(window: int = 40, **budget: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "budget", [{}, {"fraction": 0.2}, {"per_hour": 30}, {"total": 20}, {"per_class": {"*": 4}}]
 )
-@given(deaths=st.lists(st.tuples(st.integers(0, 39), st.integers(0, 4)), max_size=8), seed=st.integers(0, 99))
+@given(
+    deaths=st.lists(st.tuples(st.integers(0, 39), st.integers(0, 4)), max_size=8), seed=st.integers(0, 99),
+    said=st.dictionaries(st.integers(6, 39), st.sampled_from([Action.PAUSE, Action.RESUME]), max_size=4),
+)  # fmt: skip
 @settings(max_examples=25, deadline=None)
 def test_a_life_with_deaths_chooses_what_an_undisturbed_one_does(
-    budget: dict[str, Any], deaths: list[tuple[int, int]], seed: int
+    budget: dict[str, Any], deaths: list[tuple[int, int]], seed: int, said: dict[int, Action]
 ) -> None:
     rng = np.random.default_rng(seed)
     log = []
@@ -183,9 +200,14 @@ def test_a_life_with_deaths_chooses_what_an_undisturbed_one_does(
         ids = [f"s{number}" for number in rng.integers(0, 150, 7)]
         times = (record * 7 + rng.normal(scale=10, size=7)).tolist()
         log.append(batch_of([*dict.fromkeys(ids)], times=times[: len({*ids})]))
-    calm, wild = World(by_place(**budget)), World(by_place(**budget))
+    config = by_place(**budget)
+    config["audit"]["while_paused"] = bool(seed % 2)
+    calm, wild = World(config), World(config)
     when = dict(deaths)
     for number, batch in enumerate(log):
+        if number in said:
+            calm.say(said[number])
+            wild.say(said[number])
         calm.feed(0, batch)
         wild.die_in = when.get(number)
         try:

@@ -48,6 +48,11 @@ def resolved(at: float, label: str | None = "cat", which: Slice = Slice.TRAIN) -
     )
 
 
+def stood(*labels: TrainingLabel) -> list[Found]:
+    """Resolutions as they stand in the sample's partition: the first at offset 10, then 20, and so on."""
+    return [Found("labelled", 1, 10 * n, one.resolved_at, one) for n, one in enumerate(labels, start=1)]
+
+
 def version(name: str, began: float, **more: Any) -> ModelVersion:
     facts: dict[str, Any] = {"status": "live", "encoder": FILE, "head": FILE, "trained_on": 9, "pool_size": 9}
     return ModelVersion(
@@ -110,13 +115,36 @@ def test_a_query_is_told_by_its_id_and_rank() -> None:
     [(14.9, None), (15.0, "learned"), (29.9, "learned"), (30.0, None), (39.9, None), (40.0, "judged")],
 )
 def test_a_version_learned_what_stood_when_its_training_began(began: float, part: str | None) -> None:
-    labels = [resolved(15.0), resolved(30.0, None), resolved(40.0, "dog", Slice.HOLDOUT)]
+    labels = stood(resolved(15.0), resolved(30.0, None), resolved(40.0, "dog", Slice.HOLDOUT))
     found = learned([version("v2", began)], labels)
     assert [one.part for one in found] == ([part] if part else [])
 
 
+@pytest.mark.parametrize(
+    ("end", "part", "label"),
+    [
+        (10, None, None),
+        (11, "learned", "cat"),
+        (20, "learned", "cat"),
+        (21, None, None),
+        (31, "judged", "dog"),
+    ],
+)
+def test_offsets_tell_exactly_what_a_version_knew_whatever_the_clocks_say(
+    end: int, part: str | None, label: str | None
+) -> None:
+    labels = stood(resolved(99.0), resolved(98.0, None), resolved(97.0, "dog", Slice.HOLDOUT))
+    found = learned([version("v2", began=50.0, upto=(7, end))], labels)
+    assert [(one.part, one.label) for one in found] == ([(part, label)] if part else [])
+
+
+def test_a_partition_that_a_version_does_not_speak_of_is_told_by_the_clocks() -> None:
+    (one,) = learned([version("v2", 20.0, upto=(7,))], stood(resolved(15.0)))
+    assert one.part == "learned"
+
+
 def test_an_audit_sample_judges_and_never_trains() -> None:
-    (one,) = learned([version("v2", 20.0)], [resolved(15.0, which=Slice.AUDIT)])
+    (one,) = learned([version("v2", 20.0)], stood(resolved(15.0, which=Slice.AUDIT)))
     assert one.part == "judged"
     assert one.text.endswith("chosen for the audit: to judge it, not to train it")
 
@@ -124,7 +152,7 @@ def test_an_audit_sample_judges_and_never_trains() -> None:
 def test_imported_versions_learned_nothing_and_failed_ones_say_so() -> None:
     imported = version("v1", 20.0, trained_on=0, pool_size=0)
     failed = version("v2", 20.0, status="failed", encoder=None, head=None, trained_on=0)
-    found = learned([imported, failed], [resolved(15.0)])
+    found = learned([imported, failed], stood(resolved(15.0)))
     assert [one.text for one in found] == [
         "its label 'cat' was in the pool when v2's training began, which failed"
     ]
@@ -132,14 +160,14 @@ def test_imported_versions_learned_nothing_and_failed_ones_say_so() -> None:
 
 def test_the_newest_record_of_a_version_counts_once() -> None:
     promoted = version("v2", 20.0, status="live")
-    found = learned([version("v2", 20.0, status="candidate"), promoted], [resolved(15.0)])
+    found = learned([version("v2", 20.0, status="candidate"), promoted], stood(resolved(15.0)))
     assert [one.status for one in found] == ["live"]
 
 
 def test_what_compaction_took_away_is_not_guessed() -> None:
-    (one,) = learned([version("v2", 20.0)], [resolved(30.0)], words=[14.0, 29.0])
+    (one,) = learned([version("v2", 20.0)], stood(resolved(30.0)), words=[14.0, 29.0])
     assert one.part == "perhaps"
-    assert learned([version("v2", 20.0)], [resolved(30.0)], words=[29.0]) == []
+    assert learned([version("v2", 20.0)], stood(resolved(30.0)), words=[29.0]) == []
 
 
 def test_what_is_missing_says_whether_the_log_has_let_it_go() -> None:

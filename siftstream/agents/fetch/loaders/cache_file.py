@@ -55,7 +55,7 @@ class CacheFile:
         self.most = limit // PAGE
         self._db = sqlite3.connect(path, PATIENCE_S, isolation_level=None, check_same_thread=False)
         try:
-            self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, largest + (1 << 16))
+            self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(largest + (1 << 16), (1 << 31) - 1))
             for setting in SETTINGS:
                 self._db.execute(setting).fetchall()
             if self._one("PRAGMA journal_mode = TRUNCATE") != "truncate":

@@ -7,7 +7,7 @@ from math import inf
 from typing import Literal, TypeAlias
 
 from siftstream.agents.select.audit.answers import Answer
-from siftstream.agents.select.audit.estimate import LEVEL, Lift, Share, lift, share, weighted_share
+from siftstream.models.estimate import LEVEL, Lift, Share, lift, share, weighted_share
 from siftstream.models.settings import SPARE
 from siftstream.schemas import Reason
 

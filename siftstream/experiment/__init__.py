@@ -1,0 +1,1 @@
+"""Which strategy saves labels on your data: an offline experiment before anybody annotates."""
