@@ -50,7 +50,7 @@ def calibrate(job: Job, head: Head, emb_ND: NDArray[np.float32], tell: Tell) -> 
     if job.settings.mode == "full":
         return Calibrated(head, "none", "none")
     method = _affordable(settings.method, len(train))
-    logits = _unseen_logits(job, emb_ND, train)
+    logits = _unseen_logits(job, emb_ND, train, tell)
     return Calibrated(fit_calibration(method, logits, job.targets[train]).on(head), "folds", method)
 
 
@@ -75,10 +75,16 @@ def _on_held(
     return crossed(head, final, others)
 
 
-def _unseen_logits(job: Job, emb_ND: NDArray[np.float32], train: NDArray[np.intp]) -> NDArray[np.float32]:
+def _unseen_logits(
+    job: Job, emb_ND: NDArray[np.float32], train: NDArray[np.intp], tell: Tell
+) -> NDArray[np.float32]:
     """Return logits [N, M, C] of the training labels, each by heads that have not seen it."""
     l2 = job.settings.head.l2
+
+    def told(progress: Progress) -> None:
+        tell(progress.model_copy(update={"phase": "calibrate"}))
+
     return logits_by_folds(
         emb_ND, job.targets[train], job.weights[train], len(job.classes), job.settings,
-        1.0 if l2 == "auto" else l2, rows_N=train,
+        1.0 if l2 == "auto" else l2, rows_N=train, tell=told,
     )  # fmt: skip

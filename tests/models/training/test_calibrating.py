@@ -92,6 +92,14 @@ def test_too_few_labels_of_any_kind_calibrate_nothing() -> None:
     assert calibrate(given, head, emb, heard) == (head, "none", "none")
 
 
+def test_folds_tell_how_far_they_are_so_that_many_labels_are_no_hang() -> None:
+    given, emb = job(29, settings())
+    told: list[Progress] = []
+    calibrate(given, Head.uniform(2, 12, 2), emb, told.append)
+    assert {progress.phase for progress in told} == {"calibrate"}
+    assert any(progress.steps and progress.step for progress in told)
+
+
 def test_no_method_calibrates_nothing() -> None:
     found, _, _, plain = calibrated(120, settings(method="none"))
     assert found == (plain, "none", "none")
