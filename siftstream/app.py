@@ -119,11 +119,12 @@ def _retrain(settings: Settings, instance: str | None) -> StageApp:
         pseudo = PseudoLabels(
             settings.retrain.train.pseudo, model.line, settings.consensus.holdout, tail.latest
         )
+    embeddings = Embeddings(settings.state / "embeddings", kept.embeddings)
     course = Course(
-        settings.retrain, model, settings.classes, samples,
-        Embeddings(settings.state / "embeddings", kept.embeddings), settings.state / "jobs" / replica, pseudo,
+        settings.retrain, model, settings.classes, samples, embeddings,
+        settings.state / "jobs" / replica, pseudo,
     )  # fmt: skip
-    stop_set = StopSet(model, samples)
+    stop_set = StopSet(model, samples, embeddings)
     attach(app, settings.retrain, model, settings.classes, course, replica, Report(metrics), stop_set)
     return app
 

@@ -86,5 +86,5 @@ def _unseen_logits(
 
     return logits_by_folds(
         emb_ND, job.targets[train], job.weights[train], len(job.classes), job.settings,
-        1.0 if l2 == "auto" else l2, rows_N=train, tell=told,
+        1.0 if l2 == "auto" else l2, told, rows_N=train,
     )  # fmt: skip

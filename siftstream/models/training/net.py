@@ -19,10 +19,9 @@ def normalise(images: Tensor) -> Tensor:
 class Cnn(nn.Module):
     """Convolutions and a linear layer: normalised images [B, C, H, W] in, embeddings [B, D] out."""
 
-    def __init__(self, weights: Weights, input_shape: tuple[int, ...], dropout: float = 0.0) -> None:
+    def __init__(self, weights: Weights, input_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.convs, _ = layers(input_shape)
-        self.dropout = dropout
         # Parameter names may hold no dot: conv0.weight is conv0_weight in here.
         for name, array in weights.items():
             self.register_parameter(name.replace(".", "_"), nn.Parameter(torch.from_numpy(array.copy())))
@@ -35,9 +34,8 @@ class Cnn(nn.Module):
             flow = functional.relu(functional.conv2d(flow, weight, bias, padding=1))
             if conv.pool:
                 flow = functional.max_pool2d(flow, 2)
-        flow = functional.dropout(flow.flatten(1), self.dropout, self.training)
         weight, bias = self.get_parameter("embed_weight"), self.get_parameter("embed_bias")
-        return functional.relu(functional.linear(flow, weight, bias))
+        return functional.relu(functional.linear(flow.flatten(1), weight, bias))
 
     def weights(self) -> Weights:
         """Return the weights as the ONNX builder names them."""

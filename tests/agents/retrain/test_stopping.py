@@ -14,6 +14,7 @@ from siftstream.agents.asking import Asking
 from siftstream.agents.fetch.settings import FetchSettings
 from siftstream.agents.fetch.transforms import make_transform
 from siftstream.agents.fetch.transforms.settings import ImageSettings
+from siftstream.agents.retrain.embeddings import Embeddings
 from siftstream.agents.retrain.evidence import history_of, loadable, since, trained
 from siftstream.agents.retrain.pool import Pool
 from siftstream.agents.retrain.samples import Samples
@@ -198,7 +199,8 @@ async def test_every_version_answers_on_the_same_samples_and_no_training_label_i
         label = TrainingLabel(sample_id=f"s{number}", uri=path.as_uri(), label="a", slice=part)
         pool.fold(Record("labelled", 0, number, label.key, label.encode()))
     (tmp_path / "3.png").unlink()  # cannot be read any more
-    stop_set = StopSet(settings, Samples(FetchSettings(), transform, tmp_path / "samples", limit=1 << 26))
+    samples = Samples(FetchSettings(), transform, tmp_path / "samples", limit=1 << 26)
+    stop_set = StopSet(settings, samples, Embeddings(tmp_path / "embeddings"))
     answers = await stop_set.answers(found, await pool.frozen().snapshot())
     assert [said.shape for said in answers] == [(2,), (2,)]
     again = await stop_set.answers(found[1:], await pool.frozen().snapshot())

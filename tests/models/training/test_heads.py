@@ -155,7 +155,7 @@ def test_logits_by_folds_are_of_heads_that_did_not_see_the_label(kind: str):
     targets = np.random.default_rng(5).permutation(targets)
     chosen = settings(kind=kind, hidden=8, l2=1.0)
     by_heart = fit_heads(emb, targets, ones(80), 3, chosen, silent).head.logits(emb)[:, 0]
-    unseen = logits_by_folds(emb, targets, ones(80), 3, chosen, 1.0)[:, 0]
+    unseen = logits_by_folds(emb, targets, ones(80), 3, chosen, 1.0, silent)[:, 0]
     assert (by_heart.argmax(axis=1) == targets).mean() > 0.95
     assert (unseen.argmax(axis=1) == targets).mean() < 0.6
 

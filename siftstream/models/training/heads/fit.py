@@ -77,12 +77,12 @@ def logits_by_folds(
     classes: int,
     settings: TrainSettings,
     l2: float,
+    tell: Tell,
     *,
     rows_N: NDArray[np.intp] | None = None,
-    tell: Tell | None = None,
 ) -> NDArray[np.float32]:
     """Return what heads say [N, M, C] that were fitted, with that prior, to the four other folds of five."""
-    told = None if tell is None else _telling(tell, 0, PARTS)
+    told = _telling(tell, 0, PARTS)
     features = Features(emb_ND, rows_N)
     fold_N = folds_of(targets_N, settings.seed)
     shares_NM = member_weights(weights_N, settings.members, settings.seed)
@@ -91,7 +91,7 @@ def logits_by_folds(
         l2_X = np.full(shares_NX.shape[1], l2, np.float32)
         net = fit_hidden(
             features, targets_N, shares_NX, classes, settings.head.hidden, l2_X, settings.seed,
-            lambda step, steps, loss: told(loss, step / steps) if told is not None else None,
+            lambda step, steps, loss: told(loss, step / steps),
         )  # fmt: skip
         return inside(fold_N, _said(net, features))
     regression = Regression(features, targets_N, classes)
